@@ -1,0 +1,44 @@
+# Everything the project does goes through here; the steps themselves are in scripts/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Debian keeps ip, tc and nft out of an unprivileged user's PATH.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+# Arguments of the exporter or of the benchmark, e.g. make run ARGS="--help"
+ARGS ?=
+
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt bench docs
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: ## Build the exporter and start it on port 9102 with its built-in defaults (ARGS="...")
+	@scripts/setup.sh build
+	cargo build --release --locked -p kubeskoop-exporter
+	exec $(TARGET_DIR)/release/kubeskoop-exporter serve $(ARGS)
+
+test: ## Run all tests
+	@scripts/setup.sh test
+	cargo test --workspace
+
+lint: ## Check formatting, clippy, shell scripts, YAML and spelling
+	@scripts/setup.sh lint
+	@scripts/lint.sh
+
+fmt: ## Apply the formatters
+	@scripts/setup.sh lint
+	@scripts/lint.sh --fix
+
+bench: ## Run the benchmark (ARGS="...")
+	@scripts/setup.sh build
+	cargo build --release -p kubeskoop-exporter
+	cargo run --release -p kubeskoop-exporter-tests --bin bench -- $(ARGS)
+
+docs: ## Regenerate docs/metrics.md and docs/config.md from the exporter itself
+	@scripts/setup.sh build
+	@scripts/docs.sh

@@ -1,0 +1,122 @@
+//! `serve`: wires configuration, collector and server, and keeps them so until told to end.
+
+mod reload;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::{Common, logging, own_pod};
+use crate::collector::{Collection, Collector, Engine};
+use crate::config::watch::FileWatch;
+use crate::config::{self, Loaded, default_path};
+use crate::kernel::own_process;
+use crate::node::EntityKind;
+use crate::server::{InForce, Listener, Router, Server};
+use reload::Reloader;
+
+/// What is left of the second after SIGTERM for the requests being served.
+const FINISH: Duration = Duration::from_millis(800);
+
+/// Runs until SIGTERM or SIGINT.
+pub fn serve(common: &Common) -> anyhow::Result<()> {
+    let level = logging::init(common.log_format);
+    let loaded = config::load(common.config.as_deref(), &common.overrides())?;
+    let engine = Engine::new(common.proc_fs()?, own_pod());
+    own_process::raise_open_file_limit();
+    level.set_debug(loaded.config.debug_mode);
+    log_loaded(&loaded);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(run(common, loaded, engine, level));
+    // A read that hangs in the kernel must not keep the process.
+    runtime.shutdown_background();
+    done
+}
+
+async fn run(
+    common: &Common,
+    loaded: Loaded,
+    engine: Engine,
+    level: logging::LogLevel,
+) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let listener = Listener::bind(&loaded.config.address).await?;
+    let url = listener.url();
+    let collector = Collector::start(engine).context("cannot start the collector")?;
+    let in_force = Arc::new(ArcSwap::from_pointee(in_force(loaded)));
+    let (requests, mut reloads) = mpsc::channel(1);
+    let router = Arc::new(Router::new(Arc::clone(&in_force), collector.clone(), requests));
+    let server = Server::start(listener, Arc::clone(&router));
+    tracing::info!("listening on {url}");
+    tokio::spawn(announce(collector, Arc::clone(&in_force)));
+    let mut watch = FileWatch::new(common.config.as_deref().unwrap_or(default_path()));
+    let mut reloader = Reloader::new(common.clone(), in_force, router, server, level);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => { let _ = reloader.reload().await; }
+            () = watch.changed() => { let _ = reloader.reload().await; }
+            Some(reply) = reloads.recv() => { let _ = reply.send(reloader.reload().await); }
+        }
+    }
+    tracing::info!("ending");
+    reloader.into_server().finish(FINISH).await;
+    Ok(())
+}
+
+/// The first collection at once: readiness does not wait for a scrape, and the log says what was found.
+async fn announce(collector: Collector, in_force: Arc<ArcSwap<InForce>>) {
+    let config = Arc::clone(&in_force.load().config);
+    match collector.collection(&config, None).await {
+        Ok(collection) => log_found(&collection),
+        Err(error) => tracing::error!(%error, "the first collection failed"),
+    }
+}
+
+fn log_found(collection: &Collection) {
+    let entities = &collection.entities;
+    tracing::info!(
+        namespaces = entities.all().count(),
+        pods = entities.count(EntityKind::Pod),
+        series = collection.probes.iter().map(|probe| probe.status.series).sum::<usize>(),
+        took = ?collection.duration,
+        "found"
+    );
+    for problem in &entities.problems {
+        tracing::warn!("{problem}");
+    }
+}
+
+fn log_loaded(loaded: &Loaded) {
+    match &loaded.file {
+        Some(file) => tracing::info!(file = %file.display(), "configuration loaded"),
+        None => tracing::info!("no configuration file, the built-in defaults hold"),
+    }
+    loaded
+        .warnings
+        .iter()
+        .for_each(|warning| tracing::warn!("configuration, {warning}"));
+    loaded
+        .notes
+        .iter()
+        .for_each(|note| tracing::info!("configuration: {note}"));
+}
+
+fn in_force(loaded: Loaded) -> InForce {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    InForce {
+        config: Arc::new(loaded.config.clone()),
+        loaded,
+        since,
+        rejected: None,
+    }
+}

@@ -1,0 +1,340 @@
+//! Runs collections: scans the node, has the groups read it, and judges what they give.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use super::collection::{Collection, ProbeResult, ProbeState, ProbeStatus};
+use super::group::{Group, GroupResult, Member, Outcome};
+use super::series;
+use crate::config::Config;
+use crate::kernel::own_process::thread_cpu;
+use crate::kernel::procfs::{NetnsReader, ProcFs};
+use crate::metrics::Samples;
+use crate::node::{Entities, Naming, ScanProblem, Scanner};
+use crate::probes::{ProbeError, ProbeSpec};
+
+/// Parallel reads of procfs hurt large hosts.
+const WORKERS: usize = 2;
+/// The source of probes that read files.
+pub const FILES_SOURCE: &str = "procfs";
+
+/// What lives on from one collection to the next.
+#[derive(Debug)]
+pub struct Engine {
+    procfs: ProcFs,
+    scanner: Scanner,
+    naming: Naming,
+    config: Option<Arc<Config>>,
+    /// Groups that can be used now; the others are still being read.
+    idle: Vec<Group>,
+    generation: u64,
+    finished: mpsc::Receiver<Finished>,
+    finish: mpsc::Sender<Finished>,
+    totals: BTreeMap<&'static str, Totals>,
+    number: u64,
+}
+
+/// What counts up for as long as the exporter runs.
+#[derive(Debug, Default, Clone, Copy)]
+struct Totals {
+    errors: u64,
+    series_dropped: u64,
+    state: Option<ProbeState>,
+}
+
+#[derive(Debug)]
+struct Finished {
+    group: Group,
+    result: GroupResult,
+    /// Configuration and collection it worked for.
+    generation: u64,
+    number: u64,
+}
+
+impl Engine {
+    /// An engine over `procfs`; `own_pod` is the UID of the pod of the exporter, if it is in one.
+    pub fn new(procfs: ProcFs, own_pod: Option<String>) -> Self {
+        let (finish, finished) = mpsc::channel();
+        Self {
+            scanner: Scanner::new(procfs.clone(), own_pod),
+            procfs,
+            naming: Naming::Plain,
+            config: None,
+            idle: Vec::new(),
+            generation: 0,
+            finished,
+            finish,
+            totals: BTreeMap::new(),
+            number: 0,
+        }
+    }
+
+    /// One collection under `config`. A probe that takes longer than `deadline` is left out.
+    pub fn collect(&mut self, config: &Arc<Config>, deadline: Duration) -> Collection {
+        let (started, cpu) = (Instant::now(), thread_cpu());
+        self.number += 1;
+        self.reconfigure(config);
+        let mut entities = self.scanner.scan(&self.naming);
+        let shared = Arc::new(std::mem::take(&mut entities));
+        let results = self.read(&shared, deadline);
+        let mut entities = Arc::unwrap_or_clone(shared);
+        let mut worked = thread_cpu().saturating_sub(cpu);
+        let mut outcomes = Vec::new();
+        let mut closed = 0;
+        let mut readers = Vec::new();
+        for result in results {
+            worked += result.cpu;
+            closed = closed.max(result.closed);
+            readers.extend(result.readers);
+            outcomes.extend(
+                result
+                    .outcomes
+                    .into_iter()
+                    .map(|outcome| (outcome, result.duration)),
+            );
+        }
+        self.discard_moved(&entities, readers, &mut outcomes);
+        if closed > 0 {
+            entities.problems.push(ScanProblem::Closed(closed));
+        }
+        let mut probes = self.judge(config, entities.exported.len(), outcomes, deadline);
+        let labels = series::labels(&entities, config, &self.naming);
+        series::drop_duplicates(&entities, &labels, &mut probes);
+        series::limit(config.max_series, &mut probes);
+        self.keep_totals(&mut probes);
+        Collection {
+            number: self.number,
+            started,
+            config: Arc::clone(config),
+            entities,
+            labels,
+            probes,
+            duration: started.elapsed(),
+            cpu: worked,
+        }
+    }
+
+    /// Probes that did not change keep running with their state.
+    fn reconfigure(&mut self, config: &Arc<Config>) {
+        self.take_back();
+        let same = self.config.as_ref().is_some_and(|it| Arc::ptr_eq(it, config));
+        if same {
+            return;
+        }
+        let mut old: Vec<Member> = self.idle.drain(..).flat_map(|group| group.members).collect();
+        let mut members = Vec::new();
+        for wanted in &config.probes {
+            match old.iter().position(|member| member.is(wanted)) {
+                Some(at) => members.push(old.swap_remove(at)),
+                // The arguments were checked when the file was loaded.
+                None => match (wanted.spec.build)(&wanted.args) {
+                    Ok(probe) => members.push(Member {
+                        spec: wanted.spec,
+                        args: wanted.args.clone(),
+                        probe,
+                    }),
+                    Err(error) => tracing::error!(probe = wanted.spec.name, %error, "cannot be made"),
+                },
+            }
+        }
+        self.idle = Group::split(members);
+        self.generation += 1;
+        self.config = Some(Arc::clone(config));
+    }
+
+    /// Groups that were late last time and have finished since can be used again.
+    fn take_back(&mut self) {
+        while let Ok(late) = self.finished.try_recv() {
+            if late.generation == self.generation {
+                self.idle.push(late.group);
+            }
+        }
+    }
+
+    /// Has every idle group read, on threads that a hanging read cannot take from anyone else.
+    fn read(&mut self, entities: &Arc<Entities>, deadline: Duration) -> Vec<GroupResult> {
+        let until = Instant::now() + deadline;
+        let mut waiting = self.idle.len();
+        let queue: Arc<Mutex<VecDeque<Group>>> = Arc::new(Mutex::new(self.idle.drain(..).collect()));
+        let workers = WORKERS.min(waiting);
+        for worker in 0..workers {
+            self.spawn_worker(worker, &queue, entities);
+        }
+        let mut results = Vec::new();
+        // A worker that hangs must not keep the groups behind it from being read.
+        let mut replaced = false;
+        while waiting > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            let patience = if replaced { left } else { left.min(deadline / 2) };
+            match self.finished.recv_timeout(patience) {
+                Ok(finished) => {
+                    if finished.generation == self.generation {
+                        self.idle.push(finished.group);
+                    }
+                    if finished.number == self.number {
+                        waiting -= 1;
+                        results.push(finished.result);
+                    }
+                }
+                Err(_) if !replaced => {
+                    replaced = true;
+                    (0..workers).for_each(|worker| self.spawn_worker(worker, &queue, entities));
+                }
+                Err(_) => break,
+            }
+        }
+        // What nobody has begun by now is not begun any more.
+        self.idle
+            .extend(queue.lock().unwrap_or_else(PoisonError::into_inner).drain(..));
+        results
+    }
+
+    fn spawn_worker(&self, worker: usize, queue: &Arc<Mutex<VecDeque<Group>>>, entities: &Arc<Entities>) {
+        let (queue, entities) = (Arc::clone(queue), Arc::clone(entities));
+        let (procfs, finish) = (self.procfs.clone(), self.finish.clone());
+        let (generation, number) = (self.generation, self.number);
+        let work = move || {
+            loop {
+                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let Some(mut group) = next else { return };
+                let result = group.run(&procfs, &entities);
+                if finish
+                    .send(Finished {
+                        group,
+                        result,
+                        generation,
+                        number,
+                    })
+                    .is_err()
+                {
+                    return;
+                }
+            }
+        };
+        if let Err(error) = std::thread::Builder::new()
+            .name(format!("read-{worker}"))
+            .spawn(work)
+        {
+            tracing::error!(%error, "cannot start a thread to read the namespaces");
+        }
+    }
+
+    /// A process may have moved to another namespace, or died, between the scan and the reads:
+    /// what was read through it may belong to someone else.
+    fn discard_moved(
+        &mut self,
+        entities: &Entities,
+        mut readers: Vec<(usize, usize)>,
+        outcomes: &mut [(Outcome, Duration)],
+    ) {
+        readers.sort_unstable();
+        readers.dedup();
+        for (index, reader) in readers {
+            let entity = &entities.exported[index];
+            let reader: &NetnsReader = &entity.readers[reader];
+            if !self.scanner.leads_to(reader, entity.inode) {
+                self.scanner.forget(reader);
+                outcomes
+                    .iter_mut()
+                    .for_each(|(outcome, _)| outcome.samples.clear_row(index));
+            }
+        }
+    }
+
+    /// The result of every configured probe; one whose group is not back is late.
+    fn judge(
+        &self,
+        config: &Config,
+        entities: usize,
+        mut outcomes: Vec<(Outcome, Duration)>,
+        deadline: Duration,
+    ) -> Vec<ProbeResult> {
+        let result = |spec: &'static ProbeSpec| {
+            let totals = self.totals.get(spec.name).copied().unwrap_or_default();
+            let of_spec = outcomes
+                .iter()
+                .position(|(outcome, _)| outcome.spec.name == spec.name);
+            match of_spec.map(|at| outcomes.swap_remove(at)) {
+                Some((outcome, duration)) => judged(outcome, duration, totals),
+                None => late(spec, entities, deadline, totals),
+            }
+        };
+        config.probes.iter().map(|probe| probe.spec).map(result).collect()
+    }
+
+    fn keep_totals(&mut self, probes: &mut [ProbeResult]) {
+        for probe in probes {
+            let (status, name) = (&mut probe.status, probe.spec.name);
+            status.series = probe.samples.series();
+            let totals = self.totals.entry(name).or_default();
+            if totals.state != Some(status.state) {
+                log_state(name, totals.state, status);
+            }
+            *totals = Totals {
+                errors: status.errors_total,
+                series_dropped: status.series_dropped_total,
+                state: Some(status.state),
+            };
+        }
+    }
+}
+
+fn judged(outcome: Outcome, duration: Duration, totals: Totals) -> ProbeResult {
+    let (state, reason) = match (outcome.read, outcome.not_applicable, outcome.error) {
+        (0, Some(why), None) => (ProbeState::NotApplicable, Some(why.to_owned())),
+        (0, _, error) => (
+            ProbeState::Failed,
+            Some(error.unwrap_or_else(|| "no network namespace could be read".into())),
+        ),
+        (_, _, Some(error)) => (
+            ProbeState::Up,
+            Some(format!(
+                "{} namespaces could not be read: {error}",
+                outcome.failed
+            )),
+        ),
+        (_, _, None) => (ProbeState::Up, None),
+    };
+    let status = ProbeStatus {
+        state,
+        source: FILES_SOURCE,
+        reason,
+        duration,
+        series: 0,
+        errors_total: totals.errors + outcome.failed as u64,
+        series_dropped_total: totals.series_dropped,
+    };
+    ProbeResult {
+        spec: outcome.spec,
+        samples: outcome.samples,
+        status,
+    }
+}
+
+fn late(spec: &'static ProbeSpec, entities: usize, deadline: Duration, totals: Totals) -> ProbeResult {
+    let status = ProbeStatus {
+        state: ProbeState::Failed,
+        source: FILES_SOURCE,
+        reason: Some(ProbeError::Late(deadline.as_secs_f64()).to_string()),
+        duration: deadline,
+        series: 0,
+        errors_total: totals.errors + 1,
+        series_dropped_total: totals.series_dropped,
+    };
+    ProbeResult {
+        spec,
+        samples: Samples::new(spec.metrics, entities),
+        status,
+    }
+}
+
+fn log_state(probe: &str, before: Option<ProbeState>, status: &ProbeStatus) {
+    let reason = status.reason.as_deref().unwrap_or_default();
+    match status.state {
+        ProbeState::Failed => tracing::warn!(probe, reason, "probe failed"),
+        ProbeState::NotApplicable => tracing::info!(probe, reason, "probe does not apply here"),
+        ProbeState::Up if before.is_some() => tracing::info!(probe, "probe is up again"),
+        ProbeState::Up => tracing::debug!(probe, "probe is up"),
+    }
+}

@@ -1,0 +1,77 @@
+//! What may leave the exporter: labels of entities, no series twice, no more series than allowed.
+
+use rustc_hash::FxHashSet;
+
+use super::ProbeResult;
+use crate::config::Config;
+use crate::metrics::labels::LabelSet;
+use crate::node::{Entities, Entity, EntityKind, Naming};
+
+/// The labels of every exported entity.
+pub fn labels(entities: &Entities, config: &Config, naming: &Naming) -> Vec<LabelSet> {
+    entities
+        .exported
+        .iter()
+        .map(|entity| labels_of(entity, config, naming))
+        .collect()
+}
+
+fn labels_of(entity: &Entity, config: &Config, naming: &Naming) -> LabelSet {
+    let pod = entity.pod.as_deref();
+    let mut labels = LabelSet::new()
+        .with("k8s_node", &config.node_name)
+        .with("k8s_namespace", pod.map_or("", |pod| &pod.namespace))
+        .with("k8s_pod", pod.map_or("", |pod| &pod.name));
+    if config.verbose || matches!(naming, Naming::Plain) {
+        labels.push("netns", &entity.netns);
+    }
+    if config.verbose {
+        labels.push("pod_ip", pod.map_or("", |pod| &pod.ip));
+    }
+    for label in &config.additional_labels {
+        labels.push(&label.name, &label.value(pod.map(|pod| &pod.labels)));
+    }
+    labels
+}
+
+/// Of entities with the same labels keeps the first; the series of the others are dropped and
+/// counted, since a series that is there twice would cost the whole scrape.
+pub fn drop_duplicates(entities: &Entities, labels: &[LabelSet], probes: &mut [ProbeResult]) {
+    let mut seen = FxHashSet::default();
+    for (index, set) in labels.iter().enumerate() {
+        if seen.insert(set) {
+            continue;
+        }
+        let entity = &entities.exported[index];
+        debug_assert_ne!(entity.kind, EntityKind::Host, "the host comes first");
+        tracing::warn!(
+            labels = set.as_str(),
+            inode = entity.inode,
+            "a second namespace with these labels is left out"
+        );
+        for probe in probes.iter_mut() {
+            let row = probe.samples.row_mut(index);
+            let dropped = row.iter().flatten().count();
+            row.fill(None);
+            probe.status.series_dropped_total += dropped as u64;
+        }
+    }
+}
+
+/// Leaves out whole probes, the last of the catalogue first, until `most` series remain.
+pub fn limit(most: usize, probes: &mut [ProbeResult]) {
+    let mut total: usize = probes.iter().map(|probe| probe.samples.series()).sum();
+    for probe in probes.iter_mut().rev() {
+        let series = probe.samples.series();
+        if total <= most {
+            break;
+        }
+        if series == 0 {
+            continue;
+        }
+        total -= series;
+        probe.samples.clear();
+        probe.status.series_dropped_total += series as u64;
+        probe.status.reason = Some(format!("{series} series left out: metrics.maxSeries is {most}"));
+    }
+}

@@ -1,0 +1,7 @@
+//! Every door to the kernel: procfs parsers, namespaces, netlink. Nothing else opens `/proc`.
+
+pub mod links;
+pub mod netlink;
+pub mod netns;
+pub mod own_process;
+pub mod procfs;

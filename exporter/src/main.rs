@@ -1,0 +1,5 @@
+//! The program.
+
+fn main() -> std::process::ExitCode {
+    kubeskoop_exporter::cli::main()
+}

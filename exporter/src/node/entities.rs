@@ -1,0 +1,120 @@
+//! The snapshot of a node that one collection works with.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Pod;
+use crate::kernel::procfs::NetnsReader;
+
+/// What a network namespace is to this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EntityKind {
+    /// The namespace of pid 1.
+    Host,
+    /// The namespace of a pod.
+    Pod,
+    /// The namespace of a pod that nobody has named yet.
+    Unknown,
+    /// Any other namespace.
+    Other,
+}
+
+impl EntityKind {
+    /// Every kind, in the order it is exported.
+    pub const ALL: [Self; 4] = [Self::Host, Self::Pod, Self::Unknown, Self::Other];
+
+    /// Its value in the label `kind`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Pod => "pod",
+            Self::Unknown => "unknown",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// A network namespace, whose it is, and how it is read.
+#[derive(Debug, Clone, Serialize)]
+pub struct Entity {
+    /// Inode of the namespace: how a user finds it, and never a key beyond one scrape.
+    pub inode: u64,
+    /// What it is.
+    pub kind: EntityKind,
+    /// Value of the label `netns`; empty for the host.
+    pub netns: String,
+    /// The pod, once its name is known.
+    #[serde(skip)]
+    pub pod: Option<Arc<Pod>>,
+    /// UID of the pod it belongs to.
+    pub pod_uid: Option<String>,
+    /// The container it belongs to.
+    pub container_id: Option<String>,
+    /// How many processes are in it.
+    pub processes: usize,
+    /// Doors to its files, best one first.
+    #[serde(skip)]
+    pub readers: Vec<NetnsReader>,
+}
+
+/// Why a scan does not see everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+pub enum ScanProblem {
+    /// Namespace links of other users' processes cannot be read.
+    #[error(
+        "the network namespace of {0} processes cannot be read: CAP_SYS_PTRACE is missing, or a \
+         security module denies ptrace reads; their namespaces are not exported"
+    )]
+    Unreadable(usize),
+    /// Pid 1 cannot be asked.
+    #[error(
+        "the network namespace of pid 1 cannot be read (CAP_SYS_PTRACE is missing, or a security module denies it): the own \
+         namespace of the exporter is taken for the host"
+    )]
+    HostUnknown,
+    /// Namespaces that hold no process cannot be entered.
+    #[error(
+        "{0} network namespaces without a process cannot be entered: CAP_SYS_ADMIN is missing; they are not exported"
+    )]
+    Closed(usize),
+    /// There is no process to be seen.
+    #[error("{path} cannot be read: {error}")]
+    NoProcesses {
+        /// The directory.
+        path: String,
+        /// What the kernel said.
+        error: String,
+    },
+}
+
+/// All namespaces whose numbers are exported, the host first, and a count of those that are not.
+#[derive(Debug, Default, Clone)]
+pub struct Entities {
+    /// Those that are exported.
+    pub exported: Vec<Entity>,
+    /// Those that are only counted.
+    pub hidden: Vec<Entity>,
+    /// What the scan could not see.
+    pub problems: Vec<ScanProblem>,
+}
+
+impl Entities {
+    /// How many namespaces of a kind there are, exported or not.
+    pub fn count(&self, kind: EntityKind) -> usize {
+        self.all().filter(|entity| entity.kind == kind).count()
+    }
+
+    /// Every namespace found.
+    pub fn all(&self) -> impl Iterator<Item = &Entity> {
+        self.exported.iter().chain(&self.hidden)
+    }
+
+    /// The host, where it is known.
+    pub fn host(&self) -> Option<&Entity> {
+        self.exported
+            .first()
+            .filter(|entity| entity.kind == EntityKind::Host)
+    }
+}

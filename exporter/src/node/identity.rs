@@ -1,0 +1,362 @@
+//! Whose a network namespace is: the rules that turn processes into [`Entities`].
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::mounts::NetnsMount;
+use super::processes::Process;
+use super::{Entities, Entity, EntityKind, Naming};
+use crate::kernel::procfs::NetnsReader;
+use crate::kernel::procfs::cgroup::CgroupOwner;
+
+/// More doors than one, since the process behind one can go at any moment.
+const MAX_READERS: usize = 4;
+/// As container engines print an id.
+const SHORT_CONTAINER_ID: usize = 12;
+
+/// Which namespace is that of each pod or container. Kept from scan to scan: a browser sandbox
+/// must not become the pod when the container that started first is restarted.
+#[derive(Debug, Default)]
+pub struct Homes {
+    by_owner: FxHashMap<String, u64>,
+}
+
+/// The processes of one namespace, summed up.
+#[derive(Debug, Default)]
+struct Inhabitants {
+    processes: usize,
+    /// Oldest first: the start of each and the task that stands for it.
+    oldest: Vec<(u64, String)>,
+    /// Start of the first process of each owner.
+    owners: FxHashMap<String, (u64, Arc<CgroupOwner>)>,
+}
+
+impl Inhabitants {
+    fn add(&mut self, process: &Process) {
+        self.processes += 1;
+        let at = self
+            .oldest
+            .partition_point(|(started, _)| *started <= process.started);
+        if at < MAX_READERS {
+            self.oldest.truncate(MAX_READERS - 1);
+            self.oldest.insert(at, (process.started, process.task.clone()));
+        }
+        if let Some(owner) = &process.owner
+            && let Some(key) = owner_key(owner)
+        {
+            let first = (process.started, Arc::clone(owner));
+            match self.owners.get_mut(key) {
+                Some(known) if known.0 <= process.started => {}
+                Some(known) => *known = first,
+                None => {
+                    self.owners.insert(key.to_owned(), first);
+                }
+            }
+        }
+    }
+}
+
+fn owner_key(owner: &CgroupOwner) -> Option<&str> {
+    owner.pod_uid.as_deref().or(owner.container_id.as_deref())
+}
+
+/// Joins processes and named namespaces into the entities of this node.
+pub fn entities<'a>(
+    processes: impl Iterator<Item = &'a Process>,
+    mounts: &FxHashMap<u64, NetnsMount>,
+    host: u64,
+    naming: &Naming,
+    homes: &mut Homes,
+) -> Entities {
+    let mut namespaces: FxHashMap<u64, Inhabitants> = FxHashMap::default();
+    for process in processes {
+        if let Some(inode) = process.netns {
+            namespaces.entry(inode).or_default().add(process);
+        }
+    }
+    for inode in mounts.keys() {
+        namespaces.entry(*inode).or_default();
+    }
+    homes.settle(&namespaces);
+    let mut entities = Entities::default();
+    for (inode, inhabitants) in &namespaces {
+        let owner = homes.owner_of(*inode, inhabitants);
+        let entity = entity(*inode, inhabitants, owner, mounts.get(inode), host, naming);
+        if is_exported(&entity, naming) {
+            entities.exported.push(entity);
+        } else {
+            entities.hidden.push(entity);
+        }
+    }
+    entities.exported.sort_by(|a, b| order(a).cmp(&order(b)));
+    entities
+}
+
+fn order(entity: &Entity) -> (EntityKind, Option<(&str, &str)>, &str, u64) {
+    let pod = entity
+        .pod
+        .as_deref()
+        .map(|pod| (pod.namespace.as_str(), pod.name.as_str()));
+    (entity.kind, pod, &entity.netns, entity.inode)
+}
+
+fn is_exported(entity: &Entity, naming: &Naming) -> bool {
+    match naming {
+        Naming::Plain => true,
+        Naming::Kubernetes(_) => matches!(entity.kind, EntityKind::Host | EntityKind::Pod),
+    }
+}
+
+fn entity(
+    inode: u64,
+    inhabitants: &Inhabitants,
+    owner: Option<&CgroupOwner>,
+    mount: Option<&NetnsMount>,
+    host: u64,
+    naming: &Naming,
+) -> Entity {
+    let is_host = inode == host;
+    let owner = if is_host { None } else { owner };
+    let pod_uid = owner.and_then(|owner| owner.pod_uid.clone());
+    let container_id = owner.and_then(|owner| owner.container_id.clone());
+    let pod = match (naming, &pod_uid) {
+        (Naming::Kubernetes(pods), Some(uid)) => pods.get(uid).cloned(),
+        _ => None,
+    };
+    let kind = match (naming, &pod_uid) {
+        _ if is_host => EntityKind::Host,
+        (_, None) => EntityKind::Other,
+        (Naming::Kubernetes(_), Some(_)) if pod.is_none() => EntityKind::Unknown,
+        (_, Some(_)) => EntityKind::Pod,
+    };
+    let netns = if is_host {
+        String::new()
+    } else {
+        netns_label(inode, mount, container_id.as_deref())
+    };
+    let mut readers: Vec<NetnsReader> = inhabitants
+        .oldest
+        .iter()
+        .map(|(_, task)| NetnsReader::Task(task.clone()))
+        .collect();
+    readers.extend(mount.map(|mount| NetnsReader::Mount(mount.path.clone())));
+    Entity {
+        inode,
+        kind,
+        netns,
+        pod,
+        pod_uid,
+        container_id,
+        processes: inhabitants.processes,
+        readers,
+    }
+}
+
+fn netns_label(inode: u64, mount: Option<&NetnsMount>, container_id: Option<&str>) -> String {
+    match (mount, container_id.and_then(|id| id.get(..SHORT_CONTAINER_ID))) {
+        (Some(mount), _) => mount.name.clone(),
+        (None, Some(id)) => id.to_owned(),
+        (None, None) => format!("ns{inode}"),
+    }
+}
+
+impl Homes {
+    /// Every owner keeps its home while it has a process there; else the namespace its first
+    /// process is in becomes its home.
+    fn settle(&mut self, namespaces: &FxHashMap<u64, Inhabitants>) {
+        let mut first: FxHashMap<&str, (u64, u64)> = FxHashMap::default();
+        let mut settled: FxHashSet<&str> = FxHashSet::default();
+        for (inode, inhabitants) in namespaces {
+            for (owner, (started, _)) in &inhabitants.owners {
+                if self.by_owner.get(owner) == Some(inode) {
+                    settled.insert(owner);
+                }
+                let candidate = (*started, *inode);
+                first
+                    .entry(owner)
+                    .and_modify(|it| *it = candidate.min(*it))
+                    .or_insert(candidate);
+            }
+        }
+        self.by_owner.retain(|owner, _| settled.contains(owner.as_str()));
+        for (owner, (_, inode)) in first {
+            if !settled.contains(owner) {
+                self.by_owner.insert(owner.to_owned(), inode);
+            }
+        }
+    }
+
+    /// Of the owners that are at home in a namespace, the one that came first: a pod whose
+    /// process has entered the namespace of another is a guest there.
+    fn owner_of<'a>(&self, inode: u64, inhabitants: &'a Inhabitants) -> Option<&'a CgroupOwner> {
+        let at_home = inhabitants
+            .owners
+            .iter()
+            .filter(|(owner, _)| self.by_owner.get(*owner) == Some(&inode));
+        let first = at_home.max_by_key(|(owner, (started, _))| Reverse((*started, owner.as_str())));
+        first.map(|(_, (_, owner))| owner.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Pod, Pods};
+    use super::*;
+
+    const HOST: u64 = 1;
+
+    #[derive(Default)]
+    struct Node {
+        processes: Vec<Process>,
+        mounts: FxHashMap<u64, NetnsMount>,
+        homes: Homes,
+    }
+
+    impl Node {
+        fn process(&mut self, netns: u64, started: u64, pod: Option<&str>, container: Option<&str>) {
+            let owner = CgroupOwner {
+                pod_uid: pod.map(str::to_owned),
+                container_id: container.map(|id| id.repeat(64)),
+            };
+            let task = (100 + self.processes.len()).to_string();
+            self.processes
+                .push(Process::for_test(started, netns, task, Some(Arc::new(owner))));
+        }
+
+        fn see(&mut self, naming: &Naming) -> Entities {
+            entities(self.processes.iter(), &self.mounts, HOST, naming, &mut self.homes)
+        }
+    }
+
+    fn labels(entities: &[Entity]) -> Vec<(EntityKind, &str)> {
+        entities
+            .iter()
+            .map(|entity| (entity.kind, entity.netns.as_str()))
+            .collect()
+    }
+
+    fn named(uid: &str) -> Naming {
+        let pod = Pod {
+            namespace: "web".into(),
+            name: "front".into(),
+            ..Pod::default()
+        };
+        Naming::Kubernetes(Arc::new([(uid.to_owned(), pod)].into_iter().collect::<Pods>()))
+    }
+
+    #[test]
+    fn a_plain_host_names_a_namespace_by_mount_then_container_then_inode() {
+        let mut node = Node::default();
+        node.process(HOST, 1, None, None);
+        node.process(2, 5, None, Some("a"));
+        node.process(3, 5, None, None);
+        node.process(4, 5, None, Some("b"));
+        node.mounts.insert(
+            4,
+            NetnsMount {
+                name: "blue".into(),
+                path: "/run/netns/blue".into(),
+            },
+        );
+        let seen = node.see(&Naming::Plain);
+        let expected = [
+            (EntityKind::Host, ""),
+            (EntityKind::Other, "aaaaaaaaaaaa"),
+            (EntityKind::Other, "blue"),
+            (EntityKind::Other, "ns3"),
+        ];
+        assert_eq!(labels(&seen.exported), expected);
+    }
+
+    #[test]
+    fn a_namespace_without_a_process_is_read_through_its_mount() {
+        let mut node = Node::default();
+        node.process(HOST, 1, None, None);
+        let path = std::path::PathBuf::from("/run/netns/empty");
+        node.mounts.insert(
+            9,
+            NetnsMount {
+                name: "empty".into(),
+                path: path.clone(),
+            },
+        );
+        let seen = node.see(&Naming::Plain);
+        assert_eq!(seen.exported[1].readers, [NetnsReader::Mount(path)]);
+        assert_eq!(seen.exported[1].processes, 0);
+    }
+
+    #[test]
+    fn of_two_namespaces_of_a_pod_the_one_it_started_in_is_the_pod() {
+        let mut node = Node::default();
+        node.process(7, 20, Some("uid"), None);
+        node.process(6, 30, Some("uid"), None);
+        let seen = node.see(&named("uid"));
+        assert_eq!(seen.exported.iter().map(|it| it.inode).collect::<Vec<_>>(), [7]);
+        assert_eq!(
+            seen.hidden
+                .iter()
+                .map(|it| (it.inode, it.kind))
+                .collect::<Vec<_>>(),
+            [(6, EntityKind::Other)]
+        );
+    }
+
+    #[test]
+    fn a_restarted_container_does_not_make_the_sandbox_of_a_pod_its_home() {
+        let mut node = Node::default();
+        node.process(7, 20, Some("uid"), None);
+        node.process(6, 30, Some("uid"), None);
+        node.see(&Naming::Plain);
+        node.processes.remove(0);
+        node.process(7, 40, Some("uid"), None);
+        let seen = node.see(&Naming::Plain);
+        let pod = seen.all().find(|it| it.kind == EntityKind::Pod).expect("the pod");
+        assert_eq!(pod.inode, 7);
+    }
+
+    #[test]
+    fn a_guest_in_the_namespace_of_another_pod_does_not_own_it() {
+        let mut node = Node::default();
+        node.process(HOST, 5, Some("cni"), None);
+        node.process(7, 20, Some("uid"), None);
+        node.process(7, 6, Some("cni"), None);
+        let seen = node.see(&named("uid"));
+        assert_eq!(seen.exported[1].pod_uid.as_deref(), Some("uid"));
+    }
+
+    #[test]
+    fn a_pod_on_the_host_network_leaves_the_host_the_host() {
+        let mut node = Node::default();
+        node.process(HOST, 1, None, None);
+        node.process(HOST, 5, Some("uid"), None);
+        let seen = node.see(&named("uid"));
+        assert_eq!(labels(&seen.exported), [(EntityKind::Host, "")]);
+        assert_eq!(seen.exported[0].pod_uid, None);
+    }
+
+    #[test]
+    fn a_pod_nobody_has_named_is_counted_and_not_exported() {
+        let mut node = Node::default();
+        node.process(HOST, 1, None, None);
+        node.process(7, 5, Some("new"), None);
+        node.process(8, 5, None, None);
+        let seen = node.see(&named("uid"));
+        assert_eq!(labels(&seen.exported), [(EntityKind::Host, "")]);
+        let counts = EntityKind::ALL.map(|kind| seen.count(kind));
+        assert_eq!(counts, [1, 0, 1, 1]);
+    }
+
+    #[test]
+    fn the_oldest_processes_are_the_doors() {
+        let mut node = Node::default();
+        for started in [9, 3, 7, 1, 8, 2] {
+            node.process(HOST, started, None, None);
+        }
+        let seen = node.see(&Naming::Plain);
+        let doors = ["103", "105", "101", "102"].map(|task| NetnsReader::Task(task.into()));
+        assert_eq!(seen.exported[0].readers, doors);
+        assert_eq!(seen.exported[0].processes, 6);
+    }
+}

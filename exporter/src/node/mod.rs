@@ -1,0 +1,14 @@
+//! Who is on this node: processes, their network namespaces, and whose they are.
+//!
+//! A scan gives one [`Entities`] snapshot, which is all that anything above knows of the node.
+
+mod entities;
+mod identity;
+mod mounts;
+mod pods;
+mod processes;
+mod scanner;
+
+pub use entities::{Entities, Entity, EntityKind, ScanProblem};
+pub use pods::{Naming, Pod, Pods};
+pub use scanner::Scanner;

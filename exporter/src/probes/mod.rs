@@ -1,0 +1,115 @@
+//! One file a probe: the metrics it exports as a table, and the function that reads them.
+
+pub mod catalogue;
+
+mod columns;
+mod conntrack;
+mod error;
+mod ip;
+mod netdev;
+mod sock;
+mod softnet;
+mod tcp;
+mod tcpext;
+mod udp;
+
+pub use error::ProbeError;
+
+use crate::config::{Args, ConfigError};
+use crate::kernel::procfs::{NetFile, NetnsFiles, ProcFs};
+use crate::metrics::Metric;
+use crate::node::Entities;
+
+/// A probe as the catalogue knows it.
+pub struct ProbeSpec {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// Names it had in older products.
+    pub older_names: &'static [&'static str],
+    /// Whether it runs when the configuration lists no probes.
+    pub default: bool,
+    /// What its numbers tell, in a sentence.
+    pub about: &'static str,
+    /// What it takes under `args`, for the documentation: key and meaning.
+    pub args: &'static [(&'static str, &'static str)],
+    /// Its metrics, in the order of the cells of a row.
+    pub metrics: &'static [Metric],
+    /// Makes one from its arguments.
+    pub build: fn(&Args) -> Result<Box<dyn FileProbe>, ConfigError>,
+}
+
+impl std::fmt::Debug for ProbeSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProbeSpec")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A probe whose numbers stand in the files of each network namespace.
+pub trait FileProbe: Send {
+    /// The files it reads. Probes that share a file are collected together.
+    fn files(&self) -> &'static [NetFile];
+
+    /// `true` if it reads the namespace of the host only.
+    fn is_of_node(&self) -> bool {
+        false
+    }
+
+    /// Called once a collection, before the namespaces are read.
+    ///
+    /// # Errors
+    /// Something of the node itself cannot be read; the probe then gives no numbers this time.
+    fn prepare(&mut self, _node: &NodeView<'_>) -> Result<(), ProbeError> {
+        Ok(())
+    }
+
+    /// Fills the row of one namespace, a cell for each metric of its [`ProbeSpec`].
+    ///
+    /// # Errors
+    /// A file is missing or not understood; the row is then discarded.
+    fn read(&mut self, netns: &NetnsView<'_>, row: &mut [Option<u64>]) -> Result<(), ProbeError>;
+}
+
+/// What a probe may ask about the node as a whole.
+#[derive(Debug)]
+pub struct NodeView<'a> {
+    /// The proc filesystem.
+    pub procfs: &'a ProcFs,
+    /// Everyone on the node.
+    pub entities: &'a Entities,
+}
+
+/// The namespace a probe is reading.
+#[derive(Debug)]
+pub struct NetnsView<'a> {
+    /// The files the probe asked for.
+    pub files: &'a NetnsFiles,
+    /// `true` for the namespace of the host, which alone has the metrics of the node.
+    pub is_host: bool,
+}
+
+impl NetnsView<'_> {
+    /// The text of a file that must be there.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn text(&self, file: NetFile) -> Result<&[u8], ProbeError> {
+        self.files.text(file).map_err(|error| ProbeError::Read {
+            file,
+            kind: error.kind(),
+        })
+    }
+
+    /// The text of a file that some kernels do not have.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn optional_text(&self, file: NetFile) -> Result<Option<&[u8]>, ProbeError> {
+        match self.text(file) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.is_missing() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Runs every check on the sources and says at the end which failed; lint.sh --fix applies the formatters.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+venv=target/lint-venv
+requirements=scripts/lint-requirements.txt
+
+# The environment is made anew whenever the pins change. Wheels only: building from source would run
+# code that downloads what is not pinned.
+make_venv() {
+    cmp -s "$requirements" "$venv/requirements.txt" && return
+    rm -rf "$venv"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: -r "$requirements"
+    cp "$requirements" "$venv/requirements.txt"
+}
+
+# sources PATTERN...: the files of the project that match, new ones not yet added to git among them.
+sources() {
+    git ls-files --cached --others --exclude-standard --deduplicate -- "$@" | while read -r file; do
+        [[ ! -e $file ]] || printf '%s\n' "$file"
+    done
+}
+
+failed=()
+
+# step NAME COMMAND...
+step() {
+    local name=$1
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" || failed+=("$name")
+}
+
+make_venv
+
+list=$(sources '*.sh' .ci/run)
+mapfile -t shell_files <<<"$list"
+list=$(sources '*.yaml' '*.yml')
+mapfile -t yaml_files <<<"$list"
+list=$(sources '*.toml')
+mapfile -t toml_files <<<"$list"
+
+case ${1:-} in
+    --fix)
+        step "cargo fmt" cargo fmt --all
+        step "taplo fmt" env RUST_LOG=warn "$venv/bin/taplo" fmt "${toml_files[@]}"
+        ;;
+    "")
+        step "cargo fmt" cargo fmt --all --check
+        step "taplo fmt" env RUST_LOG=warn "$venv/bin/taplo" fmt --check --diff "${toml_files[@]}"
+        step "shellcheck" "$venv/bin/shellcheck" "${shell_files[@]}"
+        step "yamllint" "$venv/bin/yamllint" --strict "${yaml_files[@]}"
+        step "typos" "$venv/bin/typos"
+        step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+        ;;
+    *)
+        echo "usage: scripts/lint.sh [--fix]" >&2
+        exit 2
+        ;;
+esac
+
+if ((${#failed[@]} > 0)); then
+    printf '\nlint: failed:'
+    printf ' [%s]' "${failed[@]}"
+    printf '\n'
+    exit 1
+fi
+[[ ${1:-} == --fix ]] || printf '\nlint: all checks passed\n'

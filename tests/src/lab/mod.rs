@@ -1,0 +1,16 @@
+//! One module for each thing a test sets up, drives or reads.
+
+pub mod cgroup;
+pub mod command;
+pub mod configmap;
+pub mod exporter;
+pub mod http;
+pub mod log;
+pub mod metrics;
+pub mod netns;
+pub mod proc;
+pub mod process;
+pub mod tools;
+pub mod traffic;
+pub mod veth;
+pub mod wait;
