@@ -158,7 +158,10 @@ impl ProcessTable {
 
     fn read_owner(&self, pid: u32) -> io::Result<Option<Arc<CgroupOwner>>> {
         let text = self.procfs.read(&format!("{pid}/cgroup"))?;
-        let owner = cgroup::owner(&text, self.own_pod.as_deref());
+        let mut owner = cgroup::owner(&text, self.own_pod.as_deref());
+        if pid == std::process::id() && self.procfs.is_own() && owner.pod_uid.is_none() {
+            owner.pod_uid.clone_from(&self.own_pod);
+        }
         Ok((!owner.is_none()).then(|| Arc::new(owner)))
     }
 

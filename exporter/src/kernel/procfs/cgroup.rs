@@ -29,19 +29,17 @@ impl CgroupOwner {
 /// Reads the owner from the text of a `cgroup` file.
 ///
 /// `own_pod` is the UID of the pod of this process where it is known: in a private cgroup
-/// namespace the paths of its own pod, `/` and `/../<container>`, do not name it.
+/// namespace the paths of the other containers of that pod, `/../<container>`, do not name it.
 pub fn owner(text: &[u8], own_pod: Option<&str>) -> CgroupOwner {
     let mut found = CgroupOwner::default();
     for path in lines(text).filter_map(path_of) {
-        let mut owner = owner_of_path(path);
-        if owner.pod_uid.is_none() && is_in_own_pod(path) {
-            owner.pod_uid = own_pod.map(str::to_owned);
-        }
+        let owner = owner_of_path(path);
         if owner.pod_uid.is_some() {
             return owner;
         }
-        if found.is_none() {
-            found = owner;
+        if found.is_none() && !owner.is_none() {
+            let pod_uid = own_pod.filter(|_| is_sibling(path)).map(str::to_owned);
+            found = CgroupOwner { pod_uid, ..owner };
         }
     }
     found
@@ -52,11 +50,9 @@ fn path_of(line: &[u8]) -> Option<&str> {
     text.splitn(3, ':').nth(2)
 }
 
-fn is_in_own_pod(path: &str) -> bool {
-    match path.strip_prefix("/../") {
-        Some(sibling) => !sibling.contains('/') && sibling != "..",
-        None => path == "/",
-    }
+fn is_sibling(path: &str) -> bool {
+    path.strip_prefix("/../")
+        .is_some_and(|sibling| !sibling.contains('/'))
 }
 
 fn owner_of_path(path: &str) -> CgroupOwner {
@@ -214,12 +210,24 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_the_own_pod_take_its_uid_from_outside() {
-        let own = |path: &str| owner(format!("0::{path}").as_bytes(), Some(UID)).pod_uid;
-        assert_eq!(own("/").as_deref(), Some(UID));
+    fn the_other_containers_of_the_own_pod_take_its_uid_from_outside() {
+        let own = |path: &str| owner(format!("3:pids:/\n0::{path}").as_bytes(), Some(UID)).pod_uid;
         assert_eq!(own(&format!("/../{}", id())).as_deref(), Some(UID));
-        assert_eq!(own("/../../podman"), None);
-        assert_eq!(own("/system.slice"), None);
+        assert_eq!(
+            own(&format!("/../cri-containerd-{}.scope", id())).as_deref(),
+            Some(UID)
+        );
+        assert_eq!(
+            own(&format!(
+                "/../../pod11111111-2222-3333-4444-555555555555/{}",
+                id()
+            ))
+            .as_deref(),
+            Some("11111111-2222-3333-4444-555555555555")
+        );
+        for of_nobody in ["/", "/..", "/../../podman", "/../../../system.slice"] {
+            assert_eq!(own(of_nobody), None, "{of_nobody}");
+        }
     }
 
     proptest! {

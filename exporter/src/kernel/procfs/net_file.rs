@@ -93,15 +93,23 @@ impl NetnsFiles {
     ) -> io::Result<()> {
         self.states = Default::default();
         match reader {
-            NetnsReader::Task(task) => self.load_of_task(procfs, task, files),
+            NetnsReader::Task(task) => {
+                self.load_of_task(procfs, task, files);
+                // A file that is missing may be one this kernel lacks, or the task has gone.
+                let all_there = self.states.iter().flatten().all(Result::is_ok);
+                if !all_there && procfs.namespace_inode(&format!("{task}/ns/net"))? != inode {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+            }
             NetnsReader::Mount(path) => {
                 let netns = Netns::open(path)?;
                 if netns.inode()? != inode {
                     return Err(io::ErrorKind::NotFound.into());
                 }
-                netns.enter(|| self.load_of_task(&ProcFs::default(), "thread-self", files))?
+                netns.enter(|| self.load_of_task(&ProcFs::default(), "thread-self", files))?;
             }
         }
+        Ok(())
     }
 
     /// The text of a file that was asked for.
@@ -116,7 +124,7 @@ impl NetnsFiles {
         }
     }
 
-    fn load_of_task(&mut self, procfs: &ProcFs, task: &str, files: &[NetFile]) -> io::Result<()> {
+    fn load_of_task(&mut self, procfs: &ProcFs, task: &str, files: &[NetFile]) {
         for file in files {
             let index = *file as usize;
             self.path.clear();
@@ -129,18 +137,5 @@ impl NetnsFiles {
             let result = read_into(&self.path, &mut self.buffers[index]);
             self.states[index] = Some(result.map_err(|error| error.kind()));
         }
-        if self.states.iter().flatten().all(Result::is_err) && !Self::has_net(procfs, task) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        Ok(())
-    }
-
-    /// A task that is gone has no `net`, and a zombie an empty one.
-    fn has_net(procfs: &ProcFs, task: &str) -> bool {
-        procfs
-            .path(task)
-            .join("net")
-            .read_dir()
-            .is_ok_and(|mut entries| entries.next().is_some())
     }
 }
