@@ -24,6 +24,7 @@ run: ## Build the exporter and start it on port 9102 with its built-in defaults 
 
 test: ## Run all tests
 	@scripts/setup.sh test
+	cargo build -p kubeskoop-exporter
 	cargo test --workspace
 
 lint: ## Check formatting, clippy, shell scripts, YAML and spelling

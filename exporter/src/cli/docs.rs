@@ -63,7 +63,8 @@ fn table<'m>(page: &mut String, metrics: impl Iterator<Item = &'m Metric>) {
             metric.unit,
             metric.extra_labels.join(", "),
             metric.help,
-            metric.source.describe(),
+            // Markdown takes `<pid>` for a tag.
+            metric.source.describe().replace('<', "\\<"),
         );
     }
 }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Address, Overrides};
+use crate::config::{Address, ConfigError, Overrides};
 use crate::kernel::procfs::ProcFs;
 use crate::metrics::own::{REVISION, RUSTC, VERSION};
 
@@ -105,7 +105,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kubeskoop-exporter: {error:#}");
-            let is_config = error.downcast_ref::<crate::config::ConfigError>().is_some();
+            let is_config = error.downcast_ref::<ConfigError>().is_some();
             if is_config {
                 ExitCode::from(EXIT_CONFIG)
             } else {
@@ -124,14 +124,13 @@ impl Common {
         }
     }
 
-    fn proc_fs(&self) -> anyhow::Result<ProcFs> {
+    fn proc_fs(&self) -> Result<ProcFs, ConfigError> {
         let is_proc = self.procfs.join("1").is_dir() || self.procfs.join("self").exists();
-        anyhow::ensure!(
-            is_proc,
-            "--procfs {}: no proc filesystem is mounted there",
-            self.procfs.display()
-        );
-        Ok(ProcFs::at(&self.procfs))
+        if is_proc {
+            return Ok(ProcFs::at(&self.procfs));
+        }
+        let reason = format!("no proc filesystem is mounted at {}", self.procfs.display());
+        Err(ConfigError::new(0, "--procfs", reason))
     }
 }
 

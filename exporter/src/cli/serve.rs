@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::{Common, logging, own_pod};
@@ -25,6 +25,8 @@ const FINISH: Duration = Duration::from_millis(800);
 /// Runs until SIGTERM or SIGINT.
 pub fn serve(common: &Common) -> anyhow::Result<()> {
     let level = logging::init(common.log_format);
+    // Before the file is read: no change of it goes unseen.
+    let watch = FileWatch::new(common.config.as_deref().unwrap_or(default_path()));
     let loaded = config::load(common.config.as_deref(), &common.overrides())?;
     let engine = Engine::new(common.proc_fs()?, own_pod());
     own_process::raise_open_file_limit();
@@ -33,7 +35,7 @@ pub fn serve(common: &Common) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let done = runtime.block_on(run(common, loaded, engine, level));
+    let done = runtime.block_on(run(common, watch, loaded, engine, level));
     // A read that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
     done
@@ -41,14 +43,18 @@ pub fn serve(common: &Common) -> anyhow::Result<()> {
 
 async fn run(
     common: &Common,
+    mut watch: FileWatch,
     loaded: Loaded,
     engine: Engine,
     level: logging::LogLevel,
 ) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut stop = Stop::new()?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let listener = Listener::bind(&loaded.config.address).await?;
+    // The name of a host may take long to resolve.
+    let listener = tokio::select! {
+        listener = Listener::bind(&loaded.config.address) => listener?,
+        () = stop.requested() => return Ok(()),
+    };
     let url = listener.url();
     let collector = Collector::start(engine).context("cannot start the collector")?;
     let in_force = Arc::new(ArcSwap::from_pointee(in_force(loaded)));
@@ -57,20 +63,47 @@ async fn run(
     let server = Server::start(listener, Arc::clone(&router));
     tracing::info!("listening on {url}");
     tokio::spawn(announce(collector, Arc::clone(&in_force)));
-    let mut watch = FileWatch::new(common.config.as_deref().unwrap_or(default_path()));
     let mut reloader = Reloader::new(common.clone(), in_force, router, server, level);
     loop {
-        tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hang_up.recv() => { let _ = reloader.reload().await; }
-            () = watch.changed() => { let _ = reloader.reload().await; }
-            Some(reply) = reloads.recv() => { let _ = reply.send(reloader.reload().await); }
+        let reply = tokio::select! {
+            () = stop.requested() => break,
+            _ = hang_up.recv() => None,
+            () = watch.changed() => None,
+            Some(reply) = reloads.recv() => Some(reply),
+        };
+        let outcome = tokio::select! {
+            outcome = reloader.reload() => outcome,
+            () = stop.requested() => break,
+        };
+        if let Some(reply) = reply {
+            let _ = reply.send(outcome);
         }
     }
     tracing::info!("ending");
     reloader.into_server().finish(FINISH).await;
     Ok(())
+}
+
+/// SIGTERM and SIGINT.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn requested(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 /// The first collection at once: readiness does not wait for a scrape, and the log says what was found.

@@ -6,6 +6,8 @@ mod collection;
 mod engine;
 mod group;
 mod series;
+#[cfg(test)]
+mod tests;
 
 pub use collection::{Collection, ProbeResult, ProbeState, ProbeStatus};
 pub use engine::{Engine, FILES_SOURCE};

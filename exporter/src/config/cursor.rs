@@ -185,6 +185,13 @@ impl<'n> Cursor<'n> {
         }
     }
 
+    /// For lists that ACK Net Exporter took for "the default" when they were empty.
+    #[must_use]
+    pub fn without_empty_list(mut self) -> Self {
+        self.node = self.node.filter(|node| node.value != Value::List(Vec::new()));
+        self
+    }
+
     /// A key without a value is a key that is not there.
     fn without_null(mut self) -> Self {
         self.node = self.node.filter(|node| node.value != Value::Null);

@@ -24,9 +24,9 @@ const RELOAD: &str = "
 Every key takes effect without a restart, within two seconds of the change of the file; `SIGHUP` and `POST /-/reload`
 (from loopback, or with `debugMode`) do the same at once. The directory of the file is watched, so the swap of a
 ConfigMap mount is seen; do not mount a ConfigMap by `subPath`, which never changes.
-A new address is bound before the old one is let go. Where both are on one port the old one is closed first, and bound
-again if the new one cannot be.
-A file that cannot be put in force changes nothing: the log says where and why, and
+A new address is bound before the old one is let go. Where both cannot be bound at once the old one is closed first, and
+bound again if the new one cannot be.
+A file that cannot be put in force, or that is gone, changes nothing: the log says where and why, and
 `kubeskoop_exporter_config_last_reload_successful` is 0 until the file is good again.
 
 ## Command line

@@ -34,14 +34,19 @@ pub fn parse(text: &str) -> Option<Duration> {
 
 /// Writes a duration in its shortest form.
 pub fn format(duration: Duration) -> String {
-    let millis = duration.as_millis();
-    match millis {
-        0 => "0s".into(),
-        _ if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
-        _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
-        _ if millis.is_multiple_of(1000) => format!("{}s", millis / 1000),
-        _ => format!("{millis}ms"),
+    const UNITS: [(u128, &str); 4] = [
+        (3_600_000_000, "h"),
+        (60_000_000, "m"),
+        (1_000_000, "s"),
+        (1000, "ms"),
+    ];
+    let micros = duration.as_micros();
+    if micros == 0 {
+        return "0s".into();
     }
+    let unit = UNITS.iter().find(|(unit, _)| micros.is_multiple_of(*unit));
+    let (unit, name) = unit.copied().unwrap_or((1, "us"));
+    format!("{}{name}", micros / unit)
 }
 
 #[cfg(test)]
@@ -81,9 +86,20 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        for millis in [0, 1, 500, 1000, 90_000, 120_000, 7_200_000] {
-            let duration = Duration::from_millis(millis);
-            assert_eq!(parse(&format(duration)), Some(duration));
+        for (micros, text) in [
+            (0, "0s"),
+            (500, "500us"),
+            (1500, "1500us"),
+            (1000, "1ms"),
+            (500_000, "500ms"),
+            (1_000_000, "1s"),
+            (90_000_000, "90s"),
+            (120_000_000, "2m"),
+            (7_200_000_000, "2h"),
+        ] {
+            let duration = Duration::from_micros(micros);
+            assert_eq!(format(duration), text);
+            assert_eq!(parse(text), Some(duration));
         }
     }
 }

@@ -80,7 +80,8 @@ impl Serialize for Node {
         match &self.value {
             Value::Null => serializer.serialize_unit(),
             Value::Scalar(text, quoted) => match (quoted, text.parse::<i64>(), text.as_str()) {
-                (false, Ok(number), _) => serializer.serialize_i64(number),
+                // A text such as 007 is no other way of writing 7.
+                (false, Ok(number), _) if number.to_string() == *text => serializer.serialize_i64(number),
                 (false, _, "true") => serializer.serialize_bool(true),
                 (false, _, "false") => serializer.serialize_bool(false),
                 _ => serializer.serialize_str(text),

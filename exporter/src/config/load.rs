@@ -101,7 +101,7 @@ impl Reader {
             .unwrap_or(DEFAULT_MAX_SERIES);
         Ok(Config {
             debug_mode: root.at("debugMode")?.boolean()?.unwrap_or(false),
-            address: address(&root)?.or(older.address).unwrap_or_default(),
+            address: self.address(&root)?.or(older.address).unwrap_or_default(),
             interval: root
                 .at("interval")?
                 .duration(LONGEST_INTERVAL)?
@@ -120,9 +120,25 @@ impl Reader {
                 .at("kubernetes")?
                 .at("nodeName")?
                 .text()?
+                // Templates write "" where nobody has named the node.
+                .filter(|name| !name.is_empty())
                 .map_or_else(|| overrides.node_name.clone(), str::to_owned),
             btf_path: root.at("btfPath")?.path_buf()?,
         })
+    }
+
+    fn address(&mut self, root: &Cursor<'_>) -> Result<Option<Address>, ConfigError> {
+        let (address, older) = (root.at("address")?, root.at("port")?);
+        let of_port = port(&older)?;
+        let Some(text) = address.text()? else {
+            return Ok(of_port);
+        };
+        if of_port.is_some() {
+            self.warn(&older, "port has no effect: address is given".into());
+        }
+        text.parse()
+            .map(Some)
+            .map_err(|reason: String| address.error(reason))
     }
 
     /// The probes of a list, or the default ones, in the order of the catalogue.
@@ -228,17 +244,6 @@ fn apply(overrides: &Overrides, config: &mut Config) -> Result<(), ConfigError> 
         }
     }
     Ok(())
-}
-
-fn address(root: &Cursor<'_>) -> Result<Option<Address>, ConfigError> {
-    let address = root.at("address")?;
-    if let Some(text) = address.text()? {
-        return text
-            .parse()
-            .map(Some)
-            .map_err(|reason: String| address.error(reason));
-    }
-    port(&root.at("port")?)
 }
 
 /// The older form of an address.

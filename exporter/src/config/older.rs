@@ -36,7 +36,7 @@ impl<'n> Older<'n> {
         }
         let metric = root.at("metric_config")?;
         let older = Self {
-            probes: metric.at("probes")?,
+            probes: metric.at("probes")?.without_empty_list(),
             interval: metric.at("interval")?,
             verbose: metric.at("verbose")?,
             address: port(&metric.at("port")?)?,

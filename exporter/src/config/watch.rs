@@ -41,7 +41,7 @@ impl FileWatch {
             watcher,
             watched: BTreeSet::new(),
             events,
-            last: std::fs::read(path).ok(),
+            last: contents(path),
         };
         watch.follow();
         watch
@@ -57,7 +57,7 @@ impl FileWatch {
                 Err(_) => {}
             }
             self.follow();
-            let now = std::fs::read(&self.path).ok();
+            let now = contents(&self.path);
             if now != self.last {
                 self.last = now;
                 return;
@@ -90,4 +90,10 @@ impl FileWatch {
         }
         self.watched = wanted;
     }
+}
+
+/// The contents of a file. Not of a pipe, which would be emptied, or waited for without end.
+fn contents(path: &Path) -> Option<Vec<u8>> {
+    let is_file = std::fs::metadata(path).is_ok_and(|it| it.is_file());
+    is_file.then(|| std::fs::read(path).ok()).flatten()
 }

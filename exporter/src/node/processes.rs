@@ -130,9 +130,9 @@ impl ProcessTable {
             return self.read(pid, directory).ok();
         };
         if due.is_young(process.started) {
-            return self.read(pid, directory).ok();
-        }
-        if due.is_in_rotation(pid) {
+            process.owner = self.read_owner(pid).ok()?;
+            self.read_netns(pid, &mut process).ok()?;
+        } else if due.is_in_rotation(pid) {
             let before = process.netns;
             self.read_netns(pid, &mut process).ok()?;
             if process.netns != before {

@@ -1,7 +1,7 @@
 //! Connections: how many, how slow they may be, and how they end.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Server {
     stop: watch::Sender<bool>,
-    accepting: tokio::task::JoinHandle<()>,
+    /// None once it is closed.
+    accepting: Option<tokio::task::JoinHandle<()>>,
     connections: Arc<Connections>,
 }
 
@@ -41,15 +42,22 @@ impl Server {
         let accepting = tokio::spawn(accept(listener, router, Arc::clone(&connections), stopped));
         Self {
             stop,
-            accepting,
+            accepting: Some(accepting),
             connections,
         }
+    }
+
+    /// `true` until it is closed.
+    pub fn is_open(&self) -> bool {
+        self.accepting.is_some()
     }
 
     /// Closes the listener at once. Requests being served are finished on their own.
     pub async fn close(&mut self) {
         self.stop.send_replace(true);
-        let _ = (&mut self.accepting).await;
+        if let Some(accepting) = self.accepting.take() {
+            let _ = accepting.await;
+        }
     }
 
     /// Closes the listener and waits up to `patience` for the requests being served.
@@ -79,8 +87,8 @@ async fn accept(
         match accepted {
             Ok(accepted) => {
                 connections.make_room(most);
-                connections.add(|id, busy| {
-                    let served = serve(accepted, Arc::clone(&router), busy, stopped.clone());
+                connections.add(|id, activity| {
+                    let served = serve(accepted, Arc::clone(&router), activity, stopped.clone());
                     let connections = Arc::clone(&connections);
                     tokio::spawn(async move {
                         served.await;
@@ -100,18 +108,18 @@ async fn accept(
 async fn serve(
     accepted: Accepted,
     router: Arc<Router>,
-    busy: Arc<AtomicBool>,
+    activity: Arc<Activity>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let mut stream = TimeoutStream::new(accepted.stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let is_local = accepted.is_local;
     let service = service_fn(move |request| {
-        let (router, busy) = (Arc::clone(&router), Arc::clone(&busy));
+        let (router, activity) = (Arc::clone(&router), Arc::clone(&activity));
         async move {
-            busy.store(true, Ordering::Relaxed);
+            activity.begin();
             let response = router.answer(request, is_local).await;
-            busy.store(false, Ordering::Relaxed);
+            activity.end();
             Ok::<_, std::convert::Infallible>(response)
         }
     });
@@ -148,23 +156,55 @@ fn most_connections() -> usize {
 #[derive(Debug, Default)]
 struct Connections {
     next: AtomicU64,
+    clock: Arc<AtomicU64>,
     open: Mutex<BTreeMap<u64, Open>>,
 }
 
 #[derive(Debug)]
 struct Open {
-    busy: Arc<AtomicBool>,
+    activity: Arc<Activity>,
     task: AbortHandle,
 }
 
+/// What a connection does, for the choice of the one that makes room.
+#[derive(Debug)]
+struct Activity {
+    /// Ticks at every activity of any connection.
+    clock: Arc<AtomicU64>,
+    /// When this one was opened or gave its last answer; [`Self::BUSY`] during a request.
+    idle_since: AtomicU64,
+}
+
+impl Activity {
+    const BUSY: u64 = u64::MAX;
+
+    fn new(clock: &Arc<AtomicU64>) -> Self {
+        let activity = Self {
+            clock: Arc::clone(clock),
+            idle_since: AtomicU64::new(0),
+        };
+        activity.end();
+        activity
+    }
+
+    fn begin(&self) {
+        self.idle_since.store(Self::BUSY, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        let now = self.clock.fetch_add(1, Ordering::Relaxed);
+        self.idle_since.store(now, Ordering::Relaxed);
+    }
+}
+
 impl Connections {
-    fn add(&self, spawn: impl FnOnce(u64, Arc<AtomicBool>) -> AbortHandle) {
+    fn add(&self, spawn: impl FnOnce(u64, Arc<Activity>) -> AbortHandle) {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let busy = Arc::new(AtomicBool::new(false));
+        let activity = Arc::new(Activity::new(&self.clock));
         // Under the lock, so that a connection that ends at once is removed after it was added.
         let mut open = self.lock();
-        let task = spawn(id, Arc::clone(&busy));
-        open.insert(id, Open { busy, task });
+        let task = spawn(id, Arc::clone(&activity));
+        open.insert(id, Open { activity, task });
     }
 
     fn remove(&self, id: u64) {
@@ -175,20 +215,16 @@ impl Connections {
         self.lock().is_empty()
     }
 
-    /// Ends the oldest connection without a request, so that idle clients cannot shut others out.
+    /// Ends the connection that has been idle longest, so that idle clients cannot shut others
+    /// out; if all are busy, the oldest.
     fn make_room(&self, most: usize) {
         let mut open = self.lock();
         if open.len() < most {
             return;
         }
-        let idle = open
-            .iter()
-            .find(|(_, it)| !it.busy.load(Ordering::Relaxed))
-            .map(|(id, _)| *id);
-        if let Some(gone) = idle
-            .or_else(|| open.keys().next().copied())
-            .and_then(|id| open.remove(&id))
-        {
+        let idle_since = |it: &Open| it.activity.idle_since.load(Ordering::Relaxed);
+        let gone = open.iter().min_by_key(|(id, it)| (idle_since(it), **id));
+        if let Some(gone) = gone.map(|(id, _)| *id).and_then(|id| open.remove(&id)) {
             gone.task.abort();
         }
     }

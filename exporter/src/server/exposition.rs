@@ -25,8 +25,8 @@ pub struct Surroundings {
 }
 
 /// Writes the text. With `only`, the probes it names and nothing else of them.
-pub fn text(collection: &Collection, surroundings: Surroundings, only: &[String]) -> Vec<u8> {
-    let is_wanted = |probe: &&ProbeResult| only.is_empty() || only.iter().any(|name| name == probe.spec.name);
+pub fn text(collection: &Collection, surroundings: Surroundings, only: &[&str]) -> Vec<u8> {
+    let is_wanted = |probe: &&ProbeResult| only.is_empty() || only.contains(&probe.spec.name);
     let series: usize = collection.probes.iter().map(|probe| probe.status.series).sum();
     let mut writer = TextWriter::with_capacity(series * BYTES_PER_SERIES + BYTES_OF_OWN_METRICS);
     for probe in collection.probes.iter().filter(is_wanted) {

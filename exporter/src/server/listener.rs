@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -15,19 +16,27 @@ const BACKLOG: i32 = 1024;
 
 /// Why an address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {error}{}", hint(.error))]
+#[error("cannot listen on {address}: {error}{}", hint(.address, .error))]
 pub struct ListenError {
-    address: String,
-    #[source]
+    address: Address,
     error: io::Error,
 }
 
-fn hint(error: &io::Error) -> &'static str {
+impl ListenError {
+    /// `true` if somebody listens there.
+    pub fn is_taken(&self) -> bool {
+        self.error.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
+fn hint(address: &Address, error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             "; another process listens there: end it, or choose another address with --bind or the key address"
         }
-        io::ErrorKind::PermissionDenied => "; a port below 1024 needs CAP_NET_BIND_SERVICE",
+        io::ErrorKind::PermissionDenied if !matches!(address, Address::Unix(_)) => {
+            "; a port below 1024 needs CAP_NET_BIND_SERVICE"
+        }
         io::ErrorKind::AddrNotAvailable => "; no device of this host has this address",
         _ => "",
     }
@@ -76,7 +85,7 @@ impl Listener {
             Address::Unix(path) => unix(path),
         };
         bound.map_err(|error| ListenError {
-            address: address.to_string(),
+            address: address.clone(),
             error,
         })
     }
@@ -182,25 +191,30 @@ fn tcp(domain: Domain, address: SocketAddr) -> io::Result<TcpListener> {
 
 /// A socket file that nobody listens on is a leftover of a process that was killed.
 fn unix(path: &Path) -> io::Result<Listener> {
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        return Err(io::ErrorKind::AddrInUse.into());
-    }
     match std::fs::symlink_metadata(path) {
-        Ok(metadata) if std::os::unix::fs::FileTypeExt::is_socket(&metadata.file_type()) => {
-            std::fs::remove_file(path)?;
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            let reason = "there is a file of this name that is no socket";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, reason));
         }
-        Ok(_) => {
-            return Err(io::Error::new(
-                io::ErrorKind::AlreadyExists,
-                "it is a file, and no socket",
-            ));
-        }
+        Ok(_) => remove_if_stale(path)?,
         Err(_) => {}
     }
     Ok(Listener::Unix(
         UnixListener::bind(path)?,
         SocketFile(path.to_owned()),
     ))
+}
+
+fn remove_if_stale(path: &Path) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // A listener whose queue is full would be waited for.
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        _ => Err(io::ErrorKind::AddrInUse.into()),
+    }
 }
 
 #[cfg(test)]

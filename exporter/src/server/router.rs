@@ -17,6 +17,7 @@ use crate::collector::Collector;
 use crate::config::Kubernetes;
 use crate::kernel::own_process::{self, thread_cpu};
 use crate::metrics::text::CONTENT_TYPE;
+use crate::probes::catalogue::{self, Known};
 
 /// How a reload went: what is in force now, or why nothing changed.
 pub type ReloadOutcome = Result<String, String>;
@@ -103,11 +104,10 @@ impl Router {
     }
 
     async fn metrics(&self, query: &str, headers: &HeaderMap) -> Answer {
-        let only: Vec<String> = query
-            .split('&')
-            .filter_map(|pair| pair.strip_prefix("probe="))
-            .map(str::to_ascii_lowercase)
-            .collect();
+        let only = match wanted_probes(query) {
+            Ok(only) => only,
+            Err(reason) => return text(StatusCode::BAD_REQUEST, reason),
+        };
         let in_force = self.config.load_full();
         let collection = match self
             .collector
@@ -226,6 +226,18 @@ fn exposition_answer(body: Vec<u8>, is_compressed: bool) -> Answer {
             .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     answer
+}
+
+/// The probes that `?probe=tcp&probe=udp` names; none for all.
+fn wanted_probes(query: &str) -> Result<Vec<&'static str>, String> {
+    let names = query.split('&').filter_map(|pair| pair.strip_prefix("probe="));
+    names
+        .map(|name| match catalogue::find(name) {
+            Some(Known::Built(spec)) => Ok(spec.name),
+            Some(Known::Planned(name)) => Ok(name),
+            None => Err(format!("there is no probe {name:?}")),
+        })
+        .collect()
 }
 
 fn scrape_timeout(headers: &HeaderMap) -> Option<Duration> {

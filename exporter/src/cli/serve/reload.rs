@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use super::{in_force, log_loaded};
 use crate::cli::Common;
 use crate::cli::logging::LogLevel;
-use crate::config::{self, Address, Loaded};
+use crate::config::{self, Address, Loaded, default_path};
 use crate::server::{InForce, ListenError, Listener, ReloadOutcome, Router, Server, overlaps};
 
 /// Holds everything a change of the configuration touches.
@@ -63,16 +63,29 @@ impl Reloader {
     }
 
     async fn try_reload(&mut self) -> ReloadOutcome {
-        let path = self.common.config.as_deref();
-        let loaded = config::load(path, &self.common.overrides()).map_err(|error| error.to_string())?;
+        let loaded = self.load()?;
         let address = self.in_force.load().config.address.clone();
-        if loaded.config.address != address {
+        if loaded.config.address != address || !self.server.is_open() {
             self.rebind(&address, &loaded.config.address)
                 .await
                 .map_err(|error| error.to_string())?;
         }
         self.level.set_debug(loaded.config.debug_mode);
         Ok(self.store(loaded))
+    }
+
+    fn load(&self) -> Result<Loaded, String> {
+        let path = self.common.config.as_deref();
+        let file = path.unwrap_or(default_path());
+        // Reading a pipe could wait without end, and with it everyone who is served.
+        if std::fs::metadata(file).is_ok_and(|it| !it.is_file()) {
+            return Err(format!("{}: it is no regular file", file.display()));
+        }
+        let loaded = config::load(path, &self.common.overrides()).map_err(|error| error.to_string())?;
+        if loaded.file.is_none() && self.in_force.load().loaded.file.is_some() {
+            return Err(format!("{}: it is gone", file.display()));
+        }
+        Ok(loaded)
     }
 
     fn store(&self, loaded: Loaded) -> String {
@@ -96,27 +109,29 @@ impl Reloader {
     /// Serves on `new` instead of `old`. If both cannot be bound at once the old one goes first,
     /// and comes back if the new one cannot be had.
     async fn rebind(&mut self, old: &Address, new: &Address) -> Result<(), ListenError> {
-        if !overlaps(old, new) {
-            let listener = Listener::bind(new).await?;
-            self.serve_on(listener).await;
-            return Ok(());
-        }
-        self.server.close().await;
-        match Listener::bind(new).await {
+        let error = match Listener::bind(new).await {
             Ok(listener) => {
                 self.serve_on(listener).await;
-                Ok(())
+                return Ok(());
             }
+            Err(error) => error,
+        };
+        if !error.is_taken() || !overlaps(old, new) {
+            return Err(error);
+        }
+        self.server.close().await;
+        let bound = Listener::bind(new).await;
+        let (listener, outcome) = match bound {
+            Ok(listener) => (Ok(listener), Ok(())),
+            Err(error) => (Listener::bind(old).await, Err(error)),
+        };
+        match listener {
+            Ok(listener) => self.serve_on(listener).await,
             Err(error) => {
-                match Listener::bind(old).await {
-                    Ok(listener) => self.serve_on(listener).await,
-                    Err(error) => {
-                        tracing::error!(%error, "nobody is served until the configuration is good again");
-                    }
-                }
-                Err(error)
+                tracing::error!("nobody is served until a reload succeeds: {error}");
             }
         }
+        outcome
     }
 
     async fn serve_on(&mut self, listener: Listener) {

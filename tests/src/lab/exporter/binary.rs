@@ -41,12 +41,15 @@ fn find() -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// `target/debug` of `target/debug/deps/some_test-1234`.
+/// `target/debug` of `target/debug/deps/some_test-1234` and of `target/debug/some_program`.
 fn profile_directory(test: &Path) -> Result<&Path> {
-    test.parent()
-        .filter(|deps| deps.ends_with("deps"))
-        .and_then(Path::parent)
-        .with_context(|| format!("{} is not where cargo puts tests", test.display()))
+    let directory = test
+        .parent()
+        .with_context(|| format!("{} is in no directory", test.display()))?;
+    if directory.ends_with("deps") {
+        return directory.parent().context("deps in no directory");
+    }
+    Ok(directory)
 }
 
 fn build(profile: &Path) -> Result<()> {
@@ -85,6 +88,7 @@ mod tests {
     fn tests_stand_beside_the_binary() {
         let profile = profile_directory(Path::new("/x/target/debug/deps/smoke-12ab")).unwrap();
         assert_eq!(profile, Path::new("/x/target/debug"));
-        assert!(profile_directory(Path::new("/usr/bin/smoke")).is_err());
+        let profile = profile_directory(Path::new("/x/target/release/bench")).unwrap();
+        assert_eq!(profile, Path::new("/x/target/release"));
     }
 }

@@ -1,0 +1,42 @@
+//! The least that reading the files can cost: open, read and close in C.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use kubeskoop_exporter_tests::lab::command::output;
+use kubeskoop_exporter_tests::lab::tools::workspace_root;
+
+/// The compiled loop.
+#[derive(Debug)]
+pub struct Floor {
+    directory: tempfile::TempDir,
+}
+
+impl Floor {
+    /// Compiles it.
+    pub fn compile() -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let source = workspace_root()?.join("tests/helpers/floor.c");
+        output(
+            Command::new("cc")
+                .arg("-O2")
+                .arg("-o")
+                .arg(directory.path().join("floor"))
+                .arg(source),
+        )?;
+        Ok(Self { directory })
+    }
+
+    /// CPU seconds to read `files` (separated by commas) of every process once.
+    pub fn round(&self, files: &str, pids: &[u32]) -> Result<f64> {
+        let mut command = Command::new(self.directory.path().join("floor"));
+        command
+            .arg("1")
+            .arg(files)
+            .args(pids.iter().map(ToString::to_string));
+        let text = output(&mut command)?;
+        text.trim()
+            .parse()
+            .with_context(|| format!("the floor printed {text:?}"))
+    }
+}

@@ -1,0 +1,48 @@
+//! What the running kernel counts, by the names it shows in `/proc/net` and by nothing the exporter
+//! says.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use kubeskoop_exporter_tests::lab::proc::{Counters, ProcNet};
+
+use crate::table::Row;
+
+/// Whether the running kernel counts what a metric of a built probe is made from.
+///
+/// The metrics carry the kernel's names in lower case, without underscores.
+pub fn counts(net: &ProcNet<'_>, row: &Row) -> Result<bool> {
+    let column = row
+        .name
+        .strip_prefix(&format!("kubeskoop_{}_", row.probe))
+        .with_context(|| format!("{} is not named after its probe", row.name))?;
+    Ok(match row.probe.as_str() {
+        // Columns without a name, which every kernel has.
+        "netdev" | "softnet" => true,
+        "tcp" => has(&net.snmp()?, "Tcp", column),
+        "udp" => has(&net.snmp()?, "Udp", column),
+        "ip" => has(&net.snmp()?, "Ip", column),
+        "tcpext" => has(&net.netstat()?, "TcpExt", column),
+        "sock" => has(&net.sockstat()?, "TCP", column),
+        "conntrack" => tracks(net, column)?,
+        probe => bail!("{probe} is no probe that is built"),
+    })
+}
+
+/// A kernel without connection tracking has no file of it.
+fn tracks(net: &ProcNet<'_>, column: &str) -> Result<bool> {
+    if !Path::new("/proc/self/net/stat/nf_conntrack").exists() {
+        return Ok(false);
+    }
+    Ok(match column {
+        "maxentries" => Path::new("/proc/sys/net/netfilter/nf_conntrack_max").exists(),
+        "error" => has(&net.conntrack()?, "nf_conntrack", "icmperror"),
+        column => has(&net.conntrack()?, "nf_conntrack", column),
+    })
+}
+
+fn has(counters: &Counters, group: &str, column: &str) -> bool {
+    counters
+        .iter()
+        .any(|(of, name, _)| of == group && name.to_lowercase().replace('_', "") == column)
+}

@@ -1,0 +1,103 @@
+//! Real Prometheus servers scrape the exporter.
+
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use kubeskoop_exporter_tests::lab::exporter::Exporter;
+use kubeskoop_exporter_tests::lab::netns::Netns;
+use kubeskoop_exporter_tests::lab::tools;
+use kubeskoop_exporter_tests::lab::traffic::udp_to_closed_port;
+use kubeskoop_exporter_tests::lab::wait::eventually;
+use server::Prometheus;
+
+#[path = "prometheus/server.rs"]
+mod server;
+
+/// How long a number may take to become visible; it is scraped every second.
+const VISIBLE: Duration = Duration::from_secs(30);
+
+/// How many datagrams nobody waits for.
+const DATAGRAMS: usize = 50;
+
+/// Collects at every scrape, on a plain host.
+const CONFIG: &str = "interval: 0\nkubernetes:\n  enabled: false\n";
+
+#[test]
+fn prometheus_2_42_reads_what_is_exported() -> Result<()> {
+    is_read_by(&tools::prometheus("2.42")?)
+}
+
+#[test]
+fn prometheus_3_reads_what_is_exported() -> Result<()> {
+    match tools::prometheus("3") {
+        Ok(program) => is_read_by(&program),
+        Err(error) => {
+            // Unlike what a macro prints, this is shown when the test has passed, too.
+            writeln!(
+                std::io::stderr(),
+                "SKIP prometheus_3_reads_what_is_exported: {error:#}"
+            )?;
+            Ok(())
+        }
+    }
+}
+
+fn is_read_by(program: &Path) -> Result<()> {
+    let netns = Netns::new("prometheus")?;
+    let exporter = Exporter::builder().config(CONFIG).start()?;
+    let prometheus = Prometheus::start(program, exporter.addr()?)?;
+    let read = the_target_is_up(&prometheus)
+        .and_then(|()| the_node_has_a_counter(&prometheus))
+        .and_then(|()| datagrams_become_visible(&prometheus, &netns));
+    read.with_context(|| format!("{}, log:\n{}", program.display(), prometheus.log()))?;
+    let log = prometheus.log();
+    let complaints: Vec<&str> = log.lines().filter(|line| line.contains("scrape_pool")).collect();
+    ensure!(complaints.is_empty(), "{}: {complaints:#?}", program.display());
+    Ok(())
+}
+
+fn the_target_is_up(prometheus: &Prometheus) -> Result<()> {
+    let up = eventually(VISIBLE, || has_value(prometheus, "up{job=\"kubeskoop\"}", "1"));
+    up.with_context(|| match prometheus.get("/api/v1/targets") {
+        Ok(targets) => format!("the target is not up: {targets}"),
+        Err(error) => format!("the target is not up, and no state is told: {error:#}"),
+    })
+}
+
+fn the_node_has_a_counter(prometheus: &Prometheus) -> Result<()> {
+    let series = prometheus.query("kubeskoop_tcp_outsegs{k8s_pod=\"\",netns=\"\"}")?;
+    ensure!(series.len() == 1, "not one series of the node: {series:?}");
+    let node = series[0].labels["k8s_node"].as_str().unwrap_or_default();
+    ensure!(!node.is_empty(), "nobody's: {series:?}");
+    let metadata = prometheus.get("/api/v1/metadata?metric=kubeskoop_tcp_outsegs")?;
+    let of_metric = &metadata["kubeskoop_tcp_outsegs"];
+    ensure!(
+        of_metric.as_array().is_some_and(|all| all.len() == 1) && of_metric[0]["type"] == "counter",
+        "no counter: {metadata}"
+    );
+    Ok(())
+}
+
+fn datagrams_become_visible(prometheus: &Prometheus, netns: &Netns) -> Result<()> {
+    let noports = format!("kubeskoop_udp_noports{{netns=\"{}\"}}", netns.name());
+    eventually(VISIBLE, || has_value(prometheus, &noports, "0")).context("before any datagram")?;
+
+    let closed = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9);
+    netns.run(|| udp_to_closed_port(closed, DATAGRAMS))?;
+
+    let grown = format!("max_over_time({noports}[5m]) - min_over_time({noports}[5m])");
+    eventually(VISIBLE, || has_value(prometheus, &grown, &DATAGRAMS.to_string()))
+        .with_context(|| format!("{DATAGRAMS} datagrams"))?;
+    let increase = format!("increase({noports}[5m]) > 0");
+    ensure!(prometheus.query(&increase)?.len() == 1, "none: {increase}");
+    Ok(())
+}
+
+/// Whether an expression has one result, and that value.
+fn has_value(prometheus: &Prometheus, expression: &str, value: &str) -> Result<bool> {
+    let series = prometheus.query(expression)?;
+    Ok(matches!(&series[..], [one] if one.value == value))
+}
