@@ -103,12 +103,12 @@ fn processes_that_die_in_the_middle_of_scrapes_harm_nothing() -> Result<()> {
             let metrics = exporter.scrape()?;
             // In the one scrape whose door closed the namespace may be missing, never wrong.
             let seen = metrics.value(NOPORTS, &[("netns", netns.name())]);
-            ensure!(seen.is_none_or(|it| it == 50.0), "{seen:?} instead of 50");
+            ensure!(seen.is_none() || seen == Some(50.0), "{seen:?} instead of 50");
             let errors: f64 = metrics
                 .samples("kubeskoop_exporter_probe_errors_total")
                 .map(|it| it.value)
                 .sum();
-            ensure!(errors == 0.0, "{errors} errors");
+            ensure!(errors < 1.0, "{errors} errors");
             scrapes += 1;
         }
         deaths
@@ -230,7 +230,7 @@ fn container(digit: char) -> String {
 #[test]
 fn of_a_pod_with_two_namespaces_the_one_it_started_in_is_the_pod() -> Result<()> {
     let uid = uid(1);
-    let cgroup = Cgroup::new(&format!("kubepods/burstable/pod{uid}/{}", container('a')))?;
+    let cgroup = Cgroup::new(format!("kubepods/burstable/pod{uid}/{}", container('a')))?;
     let first = unnamed()?;
     std::thread::sleep(SOME_TICKS);
     let second = unnamed()?;
@@ -255,7 +255,7 @@ fn of_a_pod_with_two_namespaces_the_one_it_started_in_is_the_pod() -> Result<()>
 fn a_pod_is_known_by_its_path_in_version_two_of_cgroups() -> Result<()> {
     let slice = format!("kubepods.slice/kubepods-pod{}.slice", uid(2).replace('-', "_"));
     pod_is_known(
-        &Cgroup::new(&format!("{slice}/cri-containerd-{}.scope", container('c')))?,
+        &Cgroup::new(format!("{slice}/cri-containerd-{}.scope", container('c')))?,
         &uid(2),
     )
 }
@@ -269,7 +269,7 @@ fn a_pod_is_known_by_its_path_in_version_one_or_a_hybrid_of_cgroups() -> Result<
     pod_is_known(
         &Cgroup::v1(
             "pids",
-            &format!("kubepods/besteffort/pod{}/{}", uid(3), container('d')),
+            format!("kubepods/besteffort/pod{}/{}", uid(3), container('d')),
         )?,
         &uid(3),
     )
@@ -287,9 +287,9 @@ fn pod_is_known(cgroup: &Cgroup, uid: &str) -> Result<()> {
 #[test]
 fn in_a_private_cgroup_namespace_other_pods_and_the_own_one_are_known() -> Result<()> {
     let (own_uid, other_uid) = (uid(4), uid(5));
-    let own = Cgroup::new(&format!("kubepods/pod{own_uid}/{}", container('e')))?;
-    let beside = Cgroup::new(&format!("kubepods/pod{own_uid}/{}", container('b')))?;
-    let other = Cgroup::new(&format!("kubepods/pod{other_uid}/{}", container('f')))?;
+    let own = Cgroup::new(format!("kubepods/pod{own_uid}/{}", container('e')))?;
+    let beside = Cgroup::new(format!("kubepods/pod{own_uid}/{}", container('b')))?;
+    let other = Cgroup::new(format!("kubepods/pod{other_uid}/{}", container('f')))?;
     let (neighbour, sidecar) = (unnamed()?, unnamed()?);
     other.add(neighbour.pid())?;
     beside.add(sidecar.pid())?;

@@ -48,6 +48,7 @@ impl FileProbe for Fake {
     }
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "it stands for the reading of a probe, which can fail")]
 fn count(row: &mut [Option<u64>]) -> Result<(), ProbeError> {
     row[0] = Some(1);
     Ok(())
