@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::collection::{Collection, ProbeResult, ProbeState, ProbeStatus};
-use super::group::{Group, GroupResult, Member, Outcome};
+use super::group::{FILES_SOURCE, Group, GroupResult, Member, Outcome};
 use super::series;
 use crate::config::Config;
 use crate::kernel::own_process::thread_cpu;
@@ -16,8 +16,6 @@ use crate::probes::{ProbeError, ProbeSpec};
 
 /// Parallel reads of procfs hurt large hosts.
 const WORKERS: usize = 2;
-/// The source of probes that read files.
-pub const FILES_SOURCE: &str = "procfs";
 
 /// What lives on from one collection to the next.
 #[derive(Debug)]
@@ -237,7 +235,7 @@ impl Engine {
                 self.scanner.forget(reader);
                 outcomes
                     .iter_mut()
-                    .for_each(|(outcome, _)| outcome.samples.clear_row(index));
+                    .for_each(|(outcome, _)| outcome.rows.samples.clear_row(index));
             }
         }
     }
@@ -254,7 +252,7 @@ impl Engine {
             let totals = self.totals.get(spec.name).copied().unwrap_or_default();
             let of_spec = outcomes
                 .iter()
-                .position(|(outcome, _)| outcome.spec.name == spec.name);
+                .position(|(outcome, _)| outcome.rows.spec.name == spec.name);
             match of_spec.map(|at| outcomes.swap_remove(at)) {
                 Some((outcome, duration)) => judged(outcome, duration, totals),
                 None => late(spec, entities, deadline, totals),
@@ -281,33 +279,31 @@ impl Engine {
 }
 
 fn judged(outcome: Outcome, duration: Duration, totals: Totals) -> ProbeResult {
-    let (state, reason) = match (outcome.read, outcome.not_applicable, outcome.error) {
+    let rows = outcome.rows;
+    let (state, reason) = match (rows.read, rows.not_applicable, rows.error) {
         (0, Some(why), None) => (ProbeState::NotApplicable, Some(why.to_owned())),
-        (0, _, error) => (
-            ProbeState::Failed,
-            Some(error.unwrap_or_else(|| "no network namespace could be read".into())),
-        ),
+        (0, _, error) => {
+            let reason = error.unwrap_or_else(|| "no network namespace could be read".into());
+            (ProbeState::Failed, Some(reason))
+        }
         (_, _, Some(error)) => (
             ProbeState::Up,
-            Some(format!(
-                "{} namespaces could not be read: {error}",
-                outcome.failed
-            )),
+            Some(format!("{} namespaces could not be read: {error}", rows.failed)),
         ),
         (_, _, None) => (ProbeState::Up, None),
     };
     let status = ProbeStatus {
         state,
-        source: FILES_SOURCE,
+        source: outcome.source,
         reason,
         duration,
         series: 0,
-        errors_total: totals.errors + outcome.failed as u64,
+        errors_total: totals.errors + rows.failed as u64,
         series_dropped_total: totals.series_dropped,
     };
     ProbeResult {
-        spec: outcome.spec,
-        samples: outcome.samples,
+        spec: rows.spec,
+        samples: rows.samples,
         status,
     }
 }

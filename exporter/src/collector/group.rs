@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 use crate::config::{Args, ProbeConfig};
 use crate::kernel::own_process::thread_cpu;
 use crate::kernel::procfs::{NetFile, NetnsFiles, ProcFs};
-use crate::metrics::Samples;
 use crate::node::{Entities, Entity};
-use crate::probes::{FileProbe, NetnsView, NodeView, ProbeError, ProbeSpec};
+use crate::probes::{NetnsView, NodeView, Probe, ProbeError, ProbeSpec, Rows};
+
+/// The source of probes that read files.
+pub const FILES_SOURCE: &str = "procfs";
 
 /// A probe with its state.
 pub struct Member {
     pub spec: &'static ProbeSpec,
     pub args: Args,
-    pub probe: Box<dyn FileProbe>,
+    pub probe: Probe,
 }
 
 impl std::fmt::Debug for Member {
@@ -40,7 +42,7 @@ impl Member {
     }
 }
 
-/// Probes that share files.
+/// Probes that share files, or one that gathers everything by itself.
 #[derive(Debug, Default)]
 pub struct Group {
     pub members: Vec<Member>,
@@ -63,41 +65,30 @@ pub struct GroupResult {
 /// What one probe of a group gave.
 #[derive(Debug)]
 pub struct Outcome {
-    pub spec: &'static ProbeSpec,
-    pub samples: Samples,
-    /// Namespaces it gave numbers for.
-    pub read: usize,
-    /// Namespaces it failed for.
-    pub failed: usize,
-    /// The first error, and why it does not apply if it does not.
-    pub error: Option<String>,
-    pub not_applicable: Option<&'static str>,
+    pub rows: Rows,
+    pub source: &'static str,
     stopped: bool,
 }
 
 impl Outcome {
-    fn new(spec: &'static ProbeSpec, entities: usize) -> Self {
+    fn of(member: &Member, entities: usize) -> Self {
+        let source = match &member.probe {
+            Probe::Files(_) => FILES_SOURCE,
+            Probe::Node(probe) => probe.source(),
+        };
         Self {
-            spec,
-            samples: Samples::new(spec.metrics, entities),
-            read: 0,
-            failed: 0,
-            error: None,
-            not_applicable: None,
+            rows: Rows::new(member.spec, entities),
+            source,
             stopped: false,
         }
     }
 
-    fn fail(&mut self, error: &ProbeError, at: Option<&Entity>) {
-        if let ProbeError::NotApplicable(why) = error {
-            self.not_applicable = Some(why);
-            return;
+    fn stop(&mut self, member: &mut Member, error: &ProbeError) {
+        self.rows.fail(error, None);
+        self.stopped = true;
+        if matches!(error, ProbeError::Panicked(_)) {
+            member.renew();
         }
-        self.failed += 1;
-        self.error.get_or_insert_with(|| match at {
-            Some(entity) if !entity.netns.is_empty() => format!("{}: {error}", entity.netns),
-            _ => error.to_string(),
-        });
     }
 }
 
@@ -106,7 +97,10 @@ impl Group {
     pub fn split(members: Vec<Member>) -> Vec<Self> {
         let mut groups: Vec<Self> = Vec::new();
         for member in members {
-            let files = member.probe.files();
+            let files = match &member.probe {
+                Probe::Files(probe) => probe.files(),
+                Probe::Node(_) => &[],
+            };
             let shares = |group: &Self| group.files.iter().any(|file| files.contains(file));
             let mut joined = Self {
                 members: vec![member],
@@ -126,48 +120,58 @@ impl Group {
         groups
     }
 
-    /// Reads every entity.
+    /// Collects from every entity.
     pub fn run(&mut self, procfs: &ProcFs, entities: &Arc<Entities>) -> GroupResult {
         let (began, cpu) = (Instant::now(), thread_cpu());
-        let exported = &entities.exported;
+        let count = entities.exported.len();
         let mut result = GroupResult {
             outcomes: self
                 .members
                 .iter()
-                .map(|it| Outcome::new(it.spec, exported.len()))
+                .map(|member| Outcome::of(member, count))
                 .collect(),
             ..GroupResult::default()
         };
         self.prepare(&NodeView { procfs, entities }, &mut result);
-        let only_host = self.members.iter().all(|member| member.probe.is_of_node());
-        let host = entities.host().map(|host| host.inode);
-        for (index, entity) in exported.iter().enumerate() {
-            let is_host = host == Some(entity.inode);
-            if only_host && !is_host {
-                continue;
-            }
-            match self.load(procfs, entity) {
-                Ok(Some(reader)) => result.readers.push((index, reader)),
-                // The namespace has gone since the scan.
-                Ok(None) => continue,
-                Err(_) => {
-                    result.closed += 1;
-                    continue;
-                }
-            }
-            self.read(index, entity, is_host, &mut result);
+        if !self.files.is_empty() {
+            self.read_files(procfs, entities, &mut result);
         }
         result.duration = began.elapsed();
         result.cpu = thread_cpu().saturating_sub(cpu);
         result
     }
 
+    /// What is done once for the node: all of it, by a probe that gathers everything by itself.
     fn prepare(&mut self, node: &NodeView<'_>, result: &mut GroupResult) {
         for (member, outcome) in self.members.iter_mut().zip(&mut result.outcomes) {
-            if let Err(error) = guarded(|| member.probe.prepare(node)) {
-                outcome.fail(&error, None);
-                outcome.stopped = true;
-                member.renew();
+            let done = guarded(|| match &mut member.probe {
+                Probe::Files(probe) => probe.prepare(node),
+                Probe::Node(probe) => probe.collect(node, &mut outcome.rows),
+            });
+            if let Err(error) = done {
+                outcome.stop(member, &error);
+            } else if let Probe::Node(probe) = &member.probe {
+                outcome.source = probe.source();
+            }
+        }
+    }
+
+    fn read_files(&mut self, procfs: &ProcFs, entities: &Entities, result: &mut GroupResult) {
+        let only_host = self.members.iter().all(|member| is_of_node(&member.probe));
+        let host = entities.host().map(|host| host.inode);
+        for (index, entity) in entities.exported.iter().enumerate() {
+            let is_host = host == Some(entity.inode);
+            if only_host && !is_host {
+                continue;
+            }
+            match self.load(procfs, entity) {
+                Ok(Some(reader)) => {
+                    result.readers.push((index, reader));
+                    self.read(index, entity, is_host, result);
+                }
+                // The namespace has gone since the scan.
+                Ok(None) => {}
+                Err(_) => result.closed += 1,
             }
         }
     }
@@ -191,22 +195,27 @@ impl Group {
             is_host,
         };
         for (member, outcome) in self.members.iter_mut().zip(&mut result.outcomes) {
-            if outcome.stopped || (member.probe.is_of_node() && !is_host) {
+            let Probe::Files(probe) = &mut member.probe else {
+                continue;
+            };
+            if outcome.stopped || (probe.is_of_node() && !is_host) {
                 continue;
             }
-            let row = outcome.samples.row_mut(index);
-            match guarded(|| member.probe.read(&netns, row)) {
-                Ok(()) => outcome.read += 1,
-                Err(error) => {
-                    row.fill(None);
-                    outcome.fail(&error, Some(entity));
-                    if matches!(error, ProbeError::Panicked(_)) {
-                        outcome.stopped = true;
-                        member.renew();
-                    }
-                }
+            let filled = outcome
+                .rows
+                .fill(index, entity, |row| guarded(|| probe.read(&netns, row)));
+            if matches!(filled, Err(ProbeError::Panicked(_))) {
+                outcome.stopped = true;
+                member.renew();
             }
         }
+    }
+}
+
+fn is_of_node(probe: &Probe) -> bool {
+    match probe {
+        Probe::Files(probe) => probe.is_of_node(),
+        Probe::Node(_) => false,
     }
 }
 

@@ -10,7 +10,7 @@ mod series;
 mod tests;
 
 pub use collection::{Collection, ProbeResult, ProbeState, ProbeStatus};
-pub use engine::{Engine, FILES_SOURCE};
+pub use engine::Engine;
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;

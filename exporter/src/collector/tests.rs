@@ -9,7 +9,7 @@ use crate::config::{Args, Config, Overrides, ProbeConfig, parse};
 use crate::kernel::procfs::{NetFile, ProcFs};
 use crate::metrics::{Metric, Samples, Source};
 use crate::node::{Entities, Entity, EntityKind};
-use crate::probes::{FileProbe, NetnsView, ProbeError, ProbeSpec};
+use crate::probes::{FileProbe, NetnsView, Probe, ProbeError, ProbeSpec};
 
 const METRICS: &[Metric] = &[Metric::counter("a_total", "1", "A.", Source::Other("a test"))];
 const DEADLINE: Duration = Duration::from_millis(300);
@@ -48,7 +48,10 @@ impl FileProbe for Fake {
     }
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "it stands for the reading of a probe, which can fail")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "it stands for the reading of a probe, which can fail"
+)]
 fn count(row: &mut [Option<u64>]) -> Result<(), ProbeError> {
     row[0] = Some(1);
     Ok(())

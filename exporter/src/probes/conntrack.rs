@@ -1,6 +1,6 @@
 //! Connection tracking of a namespace (`net/netfilter/nf_conntrack_core.c`).
 
-use super::{FileProbe, NetnsView, NodeView, ProbeError, ProbeSpec};
+use super::{FileProbe, NetnsView, NodeView, Probe, ProbeError, ProbeSpec};
 use crate::kernel::procfs::{NetFile, conntrack, decimal};
 use crate::metrics::{Metric, Scope, Source};
 
@@ -11,7 +11,7 @@ pub static PROBE: ProbeSpec = ProbeSpec {
     about: "Connection tracking: entries, races lost, packets refused",
     args: &[],
     metrics: METRICS,
-    build: |_| Ok(Box::new(Conntrack::new())),
+    build: |_| Ok(Probe::files(Conntrack::new())),
 };
 
 const LIMIT: &str = "sys/net/netfilter/nf_conntrack_max";

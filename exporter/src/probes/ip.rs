@@ -1,7 +1,7 @@
 //! IP counters of a namespace (`net/ipv4/`, `net/ipv6/`), IPv4 and IPv6 added where both count the same.
 
-use super::ProbeSpec;
 use super::columns::ColumnProbe;
+use super::{Probe, ProbeSpec};
 use crate::kernel::procfs::NetFile;
 use crate::metrics::{Metric, Source};
 
@@ -15,7 +15,7 @@ pub static PROBE: ProbeSpec = ProbeSpec {
     about: "Packets of IPv4 and IPv6: delivered, forwarded, dropped, fragmented",
     args: &[],
     metrics: METRICS,
-    build: |_| Ok(Box::new(ColumnProbe::new(FILES, SECTION, METRICS))),
+    build: |_| Ok(Probe::files(ColumnProbe::new(FILES, SECTION, METRICS))),
 };
 
 const fn of(column: &'static str) -> Source {

@@ -7,6 +7,7 @@ mod conntrack;
 mod error;
 mod ip;
 mod netdev;
+mod rows;
 mod sock;
 mod softnet;
 mod tcp;
@@ -14,6 +15,7 @@ mod tcpext;
 mod udp;
 
 pub use error::ProbeError;
+pub use rows::Rows;
 
 use crate::config::{Args, ConfigError};
 use crate::kernel::procfs::{NetFile, NetnsFiles, ProcFs};
@@ -35,7 +37,7 @@ pub struct ProbeSpec {
     /// Its metrics, in the order of the cells of a row.
     pub metrics: &'static [Metric],
     /// Makes one from its arguments.
-    pub build: fn(&Args) -> Result<Box<dyn FileProbe>, ConfigError>,
+    pub build: fn(&Args) -> Result<Probe, ConfigError>,
 }
 
 impl std::fmt::Debug for ProbeSpec {
@@ -44,6 +46,38 @@ impl std::fmt::Debug for ProbeSpec {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// A probe, by how it is collected.
+pub enum Probe {
+    /// Namespace by namespace, from files that probes share.
+    Files(Box<dyn FileProbe>),
+    /// All at once, by itself.
+    Node(Box<dyn NodeProbe>),
+}
+
+impl Probe {
+    /// One that reads files.
+    pub fn files(probe: impl FileProbe + 'static) -> Self {
+        Self::Files(Box::new(probe))
+    }
+
+    /// One that gathers everything by itself.
+    pub fn node(probe: impl NodeProbe + 'static) -> Self {
+        Self::Node(Box::new(probe))
+    }
+}
+
+/// A probe that gathers the numbers of all entities by itself, over netlink or in one pass.
+pub trait NodeProbe: Send {
+    /// Where its numbers come from: `netlink`, `procfs` or `bpf`.
+    fn source(&self) -> &'static str;
+
+    /// Fills the rows of every entity it has numbers for.
+    ///
+    /// # Errors
+    /// There are no numbers for anyone. What concerns one entity is noted in its row.
+    fn collect(&mut self, node: &NodeView<'_>, rows: &mut Rows) -> Result<(), ProbeError>;
 }
 
 /// A probe whose numbers stand in the files of each network namespace.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use globset::GlobSet;
 use rustc_hash::FxHashMap;
 
-use super::{FileProbe, NetnsView, NodeView, ProbeError, ProbeSpec};
+use super::{FileProbe, NetnsView, NodeView, Probe, ProbeError, ProbeSpec};
 use crate::config::{Args, ConfigError};
 use crate::kernel::procfs::dev::{self, DeviceCounters};
 use crate::kernel::procfs::{NetFile, NetnsReader, ProcFs};
@@ -32,7 +32,7 @@ pub static PROBE: ProbeSpec = ProbeSpec {
         ("devices.exclude", "patterns of the host's devices to leave out"),
     ],
     metrics: METRICS,
-    build: |args| Ok(Box::new(Netdev::new(args)?)),
+    build: |args| Ok(Probe::files(Netdev::new(args)?)),
 };
 
 const fn of(column: &'static str) -> Source {

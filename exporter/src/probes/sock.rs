@@ -1,7 +1,7 @@
 //! TCP sockets in use (`sockstat_seq_show` in `net/ipv4/proc.c`). Orphans, allocations and memory
 //! are counted for the whole machine, so only the node has them.
 
-use super::{FileProbe, NetnsView, ProbeError, ProbeSpec};
+use super::{FileProbe, NetnsView, Probe, ProbeError, ProbeSpec};
 use crate::kernel::procfs::NetFile;
 use crate::kernel::procfs::pairs::Pairs;
 use crate::metrics::{Metric, Source};
@@ -13,7 +13,7 @@ pub static PROBE: ProbeSpec = ProbeSpec {
     about: "TCP sockets in use and the memory they hold",
     args: &[],
     metrics: METRICS,
-    build: |_| Ok(Box::new(Sock::default())),
+    build: |_| Ok(Probe::files(Sock::default())),
 };
 
 const fn of(column: &'static str) -> Source {

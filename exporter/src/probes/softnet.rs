@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{FileProbe, NetnsView, ProbeError, ProbeSpec};
+use super::{FileProbe, NetnsView, Probe, ProbeError, ProbeSpec};
 use crate::kernel::procfs::NetFile;
 use crate::kernel::procfs::softnet::{self, Backlog};
 use crate::metrics::{Metric, Source};
@@ -14,7 +14,7 @@ pub static PROBE: ProbeSpec = ProbeSpec {
     about: "Packets that passed, or found no room in, the CPU backlogs of the node",
     args: &[],
     metrics: METRICS,
-    build: |_| Ok(Box::new(SoftnetStat::default())),
+    build: |_| Ok(Probe::files(SoftnetStat::default())),
 };
 
 const METRICS: &[Metric] = &[

@@ -1,7 +1,7 @@
 //! TCP counters of a namespace (RFC 1213 and `net/ipv4/tcp*.c`). The kernel counts IPv4 and IPv6 in one.
 
-use super::ProbeSpec;
 use super::columns::ColumnProbe;
+use super::{Probe, ProbeSpec};
 use crate::kernel::procfs::NetFile;
 use crate::metrics::{Metric, Source};
 
@@ -15,7 +15,7 @@ pub static PROBE: ProbeSpec = ProbeSpec {
     about: "Connections, segments, retransmissions and resets of TCP",
     args: &[],
     metrics: METRICS,
-    build: |_| Ok(Box::new(ColumnProbe::new(FILES, SECTION, METRICS))),
+    build: |_| Ok(Probe::files(ColumnProbe::new(FILES, SECTION, METRICS))),
 };
 
 const fn of(column: &'static str) -> Source {

@@ -1,8 +1,8 @@
 //! Extended TCP counters of a namespace (`enum LINUX_MIB_*` of `linux/snmp.h`). The kernel counts IPv4 and
 //! IPv6 in one.
 
-use super::ProbeSpec;
 use super::columns::ColumnProbe;
+use super::{Probe, ProbeSpec};
 use crate::kernel::procfs::NetFile;
 use crate::metrics::{Metric, Source};
 
@@ -16,7 +16,7 @@ pub static PROBE: ProbeSpec = ProbeSpec {
     about: "Why TCP connections are refused, reset, slow or lossy",
     args: &[],
     metrics: METRICS,
-    build: |_| Ok(Box::new(ColumnProbe::new(FILES, SECTION, METRICS))),
+    build: |_| Ok(Probe::files(ColumnProbe::new(FILES, SECTION, METRICS))),
 };
 
 const fn of(column: &'static str) -> Source {

@@ -1,8 +1,8 @@
 //! UDP counters of a namespace (`net/ipv4/udp.c`), IPv4 and IPv6 added: the kernel counts them apart, and
 //! each pair means the same.
 
-use super::ProbeSpec;
 use super::columns::ColumnProbe;
+use super::{Probe, ProbeSpec};
 use crate::kernel::procfs::NetFile;
 use crate::metrics::{Metric, Source};
 
@@ -16,7 +16,7 @@ pub static PROBE: ProbeSpec = ProbeSpec {
     about: "Datagrams of UDP, and why some were not delivered or sent",
     args: &[],
     metrics: METRICS,
-    build: |_| Ok(Box::new(ColumnProbe::new(FILES, SECTION, METRICS))),
+    build: |_| Ok(Probe::files(ColumnProbe::new(FILES, SECTION, METRICS))),
 };
 
 const fn with_ipv6(column: &'static str, twin: &'static str) -> Source {

@@ -133,7 +133,9 @@ metrics:
         output(&mut command)
     };
     assert_eq!(answer.body, check(&map.path())?);
-    ensure!(answer.body.contains("interval: 90s\n"), "{}", answer.body);
+    for line in ["interval: 90s\n", "        - '007'\n"] {
+        ensure!(answer.body.contains(line), "{line:?} is not in {}", answer.body);
+    }
     let again = ConfigMap::new(&answer.body)?;
     assert_eq!(answer.body, check(&again.path())?);
     Ok(())

@@ -48,6 +48,25 @@ fn a_burst_of_changes_ends_with_the_last_one_in_force() -> Result<()> {
     wait_for_config(&exporter, "  nodeName: node-50")
 }
 
+/// Whether it comes before, while or after the file is first read.
+#[test]
+fn a_change_during_the_start_is_not_missed() -> Result<()> {
+    for delay in (0..20).map(Duration::from_millis) {
+        let mut map = ConfigMap::new(&config(1))?;
+        let builder = Exporter::builder().config_dir(&map);
+        let exporter = thread::scope(|scope| {
+            let starting = scope.spawn(|| builder.start());
+            thread::sleep(delay);
+            map.swap(&config(2))?;
+            starting
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })?;
+        wait_for_config(&exporter, "  nodeName: node-2").with_context(|| format!("after {delay:?}"))?;
+    }
+    Ok(())
+}
+
 fn change(exporter: &Exporter, map: &mut ConfigMap, number: usize) -> Result<()> {
     map.swap(&config(number))?;
     let (line, label) = (format!("  nodeName: node-{number}"), format!("node-{number}"));

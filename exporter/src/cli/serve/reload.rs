@@ -109,29 +109,31 @@ impl Reloader {
     /// Serves on `new` instead of `old`. If both cannot be bound at once the old one goes first,
     /// and comes back if the new one cannot be had.
     async fn rebind(&mut self, old: &Address, new: &Address) -> Result<(), ListenError> {
-        let error = match Listener::bind(new).await {
+        let mut bound = Listener::bind(new).await;
+        if bound.as_ref().is_err_and(ListenError::is_taken) && overlaps(old, new) {
+            self.server.close().await;
+            bound = Listener::bind(new).await;
+        }
+        match bound {
             Ok(listener) => {
                 self.serve_on(listener).await;
-                return Ok(());
+                Ok(())
             }
-            Err(error) => error,
-        };
-        if !error.is_taken() || !overlaps(old, new) {
-            return Err(error);
-        }
-        self.server.close().await;
-        let bound = Listener::bind(new).await;
-        let (listener, outcome) = match bound {
-            Ok(listener) => (Ok(listener), Ok(())),
-            Err(error) => (Listener::bind(old).await, Err(error)),
-        };
-        match listener {
-            Ok(listener) => self.serve_on(listener).await,
             Err(error) => {
-                tracing::error!("nobody is served until a reload succeeds: {error}");
+                self.restore(old).await;
+                Err(error)
             }
         }
-        outcome
+    }
+
+    async fn restore(&mut self, old: &Address) {
+        if self.server.is_open() {
+            return;
+        }
+        match Listener::bind(old).await {
+            Ok(listener) => self.serve_on(listener).await,
+            Err(error) => tracing::error!("nobody is served until a reload succeeds: {error}"),
+        }
     }
 
     async fn serve_on(&mut self, listener: Listener) {
