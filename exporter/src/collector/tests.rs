@@ -24,7 +24,7 @@ macro_rules! spec {
             args: &[],
             metrics: METRICS,
             build: |_| {
-                Ok(Box::new(Fake {
+                Ok(Probe::files(Fake {
                     files: &[NetFile::$file],
                     read: $read,
                 }))
