@@ -89,6 +89,17 @@ pub enum ScanProblem {
     },
 }
 
+/// A process of an exported entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntityProcess {
+    /// Its pid.
+    pub pid: u32,
+    /// Its start, in clock ticks since boot: with the pid it names one process for good.
+    pub started: u64,
+    /// Index of its entity among those exported.
+    pub entity: usize,
+}
+
 /// All namespaces whose numbers are exported, the host first, and a count of those that are not.
 #[derive(Debug, Default, Clone)]
 pub struct Entities {
@@ -96,6 +107,8 @@ pub struct Entities {
     pub exported: Vec<Entity>,
     /// Those that are only counted.
     pub hidden: Vec<Entity>,
+    /// The processes of those that are exported.
+    pub processes: Vec<EntityProcess>,
     /// What the scan could not see.
     pub problems: Vec<ScanProblem>,
 }

@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::mounts::NetnsMount;
 use super::processes::Process;
-use super::{Entities, Entity, EntityKind, Naming};
+use super::{Entities, Entity, EntityKind, EntityProcess, Naming};
 use crate::kernel::procfs::NetnsReader;
 use crate::kernel::procfs::cgroup::CgroupOwner;
 
@@ -64,14 +64,14 @@ fn owner_key(owner: &CgroupOwner) -> Option<&str> {
 
 /// Joins processes and named namespaces into the entities of this node.
 pub fn entities<'a>(
-    processes: impl Iterator<Item = &'a Process>,
+    processes: impl Iterator<Item = (u32, &'a Process)> + Clone,
     mounts: &FxHashMap<u64, NetnsMount>,
     host: u64,
     naming: &Naming,
     homes: &mut Homes,
 ) -> Entities {
     let mut namespaces: FxHashMap<u64, Inhabitants> = FxHashMap::default();
-    for process in processes {
+    for (_, process) in processes.clone() {
         if let Some(inode) = process.netns {
             namespaces.entry(inode).or_default().add(process);
         }
@@ -91,7 +91,28 @@ pub fn entities<'a>(
         }
     }
     entities.exported.sort_by(|a, b| order(a).cmp(&order(b)));
+    entities.processes = processes_of(&entities.exported, processes);
     entities
+}
+
+fn processes_of<'a>(
+    exported: &[Entity],
+    processes: impl Iterator<Item = (u32, &'a Process)>,
+) -> Vec<EntityProcess> {
+    let indices: FxHashMap<u64, usize> = exported
+        .iter()
+        .enumerate()
+        .map(|(index, entity)| (entity.inode, index))
+        .collect();
+    let of_entity = |(pid, process): (u32, &Process)| {
+        let entity = *indices.get(&process.netns?)?;
+        Some(EntityProcess {
+            pid,
+            started: process.started,
+            entity,
+        })
+    };
+    processes.filter_map(of_entity).collect()
 }
 
 fn order(entity: &Entity) -> (EntityKind, Option<(&str, &str)>, &str, u64) {
@@ -226,7 +247,13 @@ mod tests {
         }
 
         fn see(&mut self, naming: &Naming) -> Entities {
-            entities(self.processes.iter(), &self.mounts, HOST, naming, &mut self.homes)
+            entities(
+                (100..).zip(&self.processes),
+                &self.mounts,
+                HOST,
+                naming,
+                &mut self.homes,
+            )
         }
     }
 

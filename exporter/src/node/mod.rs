@@ -9,6 +9,6 @@ mod pods;
 mod processes;
 mod scanner;
 
-pub use entities::{Entities, Entity, EntityKind, ScanProblem};
+pub use entities::{Entities, Entity, EntityKind, EntityProcess, ScanProblem};
 pub use pods::{Naming, Pod, Pods};
 pub use scanner::Scanner;

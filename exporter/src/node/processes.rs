@@ -100,7 +100,7 @@ impl ProcessTable {
     }
 
     /// All processes by pid.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Process)> {
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Process)> + Clone {
         self.processes.iter().map(|(pid, process)| (*pid, process))
     }
 

@@ -30,8 +30,7 @@ impl Scanner {
         let mut problems: Vec<ScanProblem> = self.processes.scan().err().into_iter().collect();
         let host = self.host_inode(&mut problems);
         let mounts = named_namespaces(&self.procfs);
-        let processes = self.processes.iter().map(|(_, process)| process);
-        let mut entities = identity::entities(processes, &mounts, host, naming, &mut self.homes);
+        let mut entities = identity::entities(self.processes.iter(), &mounts, host, naming, &mut self.homes);
         let denied = self.processes.denied();
         if denied > 0 {
             problems.push(ScanProblem::Unreadable(denied));
