@@ -1,8 +1,18 @@
-//! Says what was built: the revision and the compiler.
+//! Compiles the BPF programs into skeletons, and says what was built: the revision and the compiler.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use libbpf_cargo::SkeletonBuilder;
+
+const OBJECTS: [&str; 2] = ["tasks", "files"];
+/// Tried in this order unless `$CLANG` names one.
+const CLANGS: [&str; 7] = [
+    "clang", "clang-19", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14",
+];
+
 fn main() {
+    skeletons();
     println!("cargo::rerun-if-changed=../.git/HEAD");
     println!("cargo::rerun-if-changed=../.git/refs");
     let revision = first_line(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]));
@@ -12,6 +22,35 @@ fn main() {
         "cargo::rustc-env=BUILD_RUSTC={}",
         first_line(Command::new(rustc).arg("--version"))
     );
+}
+
+fn skeletons() {
+    println!("cargo::rerun-if-changed=../bpf");
+    println!("cargo::rerun-if-env-changed=CLANG");
+    let Some(clang) = clang() else {
+        println!("cargo::error=no clang found: install one that compiles for BPF, or name it in $CLANG");
+        std::process::exit(1);
+    };
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+    for object in OBJECTS {
+        let source = format!("../bpf/{object}.bpf.c");
+        let built = SkeletonBuilder::new()
+            .source(Path::new(&source))
+            .clang(&clang)
+            .clang_args(["-I../bpf/include", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"])
+            .build_and_generate(out.join(format!("{object}.skel.rs")));
+        if let Err(error) = built {
+            println!("cargo::error={source}: {error:#}");
+            std::process::exit(1);
+        }
+    }
+}
+
+fn clang() -> Option<String> {
+    let runs = |name: &str| Command::new(name).arg("--version").output().is_ok();
+    std::env::var("CLANG")
+        .ok()
+        .or_else(|| CLANGS.into_iter().find(|name| runs(name)).map(str::to_owned))
 }
 
 fn first_line(command: &mut Command) -> String {

@@ -39,6 +39,19 @@ lack() {
 # A linker alone is not enough: without the libc's start files Rust cannot link either.
 cc_links() { have cc && [[ $(cc -print-file-name=crt1.o) == */* ]]; }
 
+# The names that the build tries, too.
+have_clang() {
+    local version
+    [[ -z ${CLANG:-} ]] || have "$CLANG" || return 1
+    have "${CLANG:-clang}" && return 0
+    for version in 19 18 17 16 15 14; do
+        have "clang-$version" && return 0
+    done
+    return 1
+}
+
+have_header() { printf '#include <%s>\n' "$1" | cc -E -x c - >/dev/null 2>&1; }
+
 rust_version() {
     have cargo && rustc --version 2>/dev/null | awk '{ print $2 }'
 }
@@ -51,6 +64,10 @@ rust_is_recent() {
 check_build() {
     cc_links || lack "a C compiler with the libc's development files" gcc libc6-dev
     have pkg-config || lack pkg-config pkg-config
+    have make || lack make make
+    have_clang || lack "a clang that compiles for BPF" clang
+    have_header libelf.h || lack "libelf's development files" libelf-dev
+    have_header zlib.h || lack "zlib's development files" zlib1g-dev
     rust_is_recent || rust_missing=1
 }
 

@@ -13,7 +13,8 @@ use kubeskoop_exporter_tests::lab::tools::workspace_root;
 #[path = "golden/diff.rs"]
 mod diff;
 
-/// Every probe that is built, on a plain host.
+/// Every probe that is built, on a plain host, but qdisc: the namespaces of a fixture cannot be
+/// entered.
 const CONFIG: &str = "\
 kubernetes:
   enabled: false
@@ -28,6 +29,8 @@ metrics:
     - name: sock
     - name: softnet
     - name: conntrack
+    - name: ipvs
+    - name: slab
 ";
 
 #[test]
@@ -69,11 +72,16 @@ fn numbers_worked_out_by_hand_are_exported() -> Result<()> {
         ("conntrack_found", HOST, 128 * 0xffff_ffff - 127 * 128 / 2),
         // Every CPU repeats the entries of the table.
         ("conntrack_entries", HOST, 0x1f3a7),
+        // Past the 32 bits of older kernels.
+        ("ipvs_incomingpackets", HOST, 0x1_a2b3_c4d5),
     ] {
         let labels = format!(r#"k8s_node="fixture",k8s_namespace="",k8s_pod="",netns="{netns}""#);
         let line = format!("kubeskoop_{metric}{{{labels}}} {number}");
         ensure!(seen.lines().any(|it| it == line), "the scrape has no {line}");
     }
+    // The machine has no pod and no network namespace.
+    let line = r#"kubeskoop_slab_tcpslabobjnum{k8s_node="fixture"} 131001"#;
+    ensure!(seen.lines().any(|it| it == line), "the scrape has no {line}");
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,10 +11,12 @@ use kubeskoop_exporter_tests::lab::cgroup::Cgroup;
 use kubeskoop_exporter_tests::lab::command::output;
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::netns::Netns;
+use kubeskoop_exporter_tests::lab::path::Path;
 use kubeskoop_exporter_tests::lab::process::Guard;
 use kubeskoop_exporter_tests::lab::tools::workspace_root;
 use kubeskoop_exporter_tests::lab::traffic;
 use kubeskoop_exporter_tests::lab::wait::eventually;
+use kubeskoop_exporter_tests::on_both_paths;
 use serde_json::Value;
 
 const EVERY_SCRAPE_COLLECTS: &str = "interval: 0\ndebugMode: true\n";
@@ -23,8 +25,8 @@ const SOON: Duration = Duration::from_secs(10);
 /// Start times are counted in ticks of ten milliseconds.
 const SOME_TICKS: Duration = Duration::from_millis(60);
 
-fn exporter() -> Result<Exporter> {
-    Exporter::builder().config(EVERY_SCRAPE_COLLECTS).start()
+fn exporter(path: Path) -> Result<Exporter> {
+    path.exporter(EVERY_SCRAPE_COLLECTS)
 }
 
 /// A process in a namespace of its own that has no name, ended when dropped.
@@ -65,9 +67,10 @@ fn datagrams_to_closed_port(netns: &Netns, count: usize) -> Result<()> {
     netns.run(|| traffic::udp_to_closed_port(SocketAddr::from(([127, 0, 0, 1], 9)), count))
 }
 
-#[test]
-fn a_namespace_that_goes_is_gone_from_the_next_scrape_and_freed_while_scrapes_go_on() -> Result<()> {
-    let exporter = exporter()?;
+fn a_namespace_that_goes_is_gone_from_the_next_scrape_and_freed_while_scrapes_go_on(
+    path: Path,
+) -> Result<()> {
+    let exporter = exporter(path)?;
     let (stays, goes) = (Netns::new("stays")?, Netns::new("goes")?);
     let pair = Netns::connect(&stays, &goes)?;
     let resident = goes.spawn_sleeper()?;
@@ -89,10 +92,9 @@ fn a_namespace_that_goes_is_gone_from_the_next_scrape_and_freed_while_scrapes_go
     })
 }
 
-#[test]
-fn processes_that_die_in_the_middle_of_scrapes_harm_nothing() -> Result<()> {
+fn processes_that_die_in_the_middle_of_scrapes_harm_nothing(path: Path) -> Result<()> {
     const DEATHS: usize = 150;
-    let exporter = exporter()?;
+    let exporter = exporter(path)?;
     let netns = Netns::new("busy")?;
     datagrams_to_closed_port(&netns, 50)?;
     std::thread::scope(|scope| {
@@ -119,9 +121,8 @@ fn processes_that_die_in_the_middle_of_scrapes_harm_nothing() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn an_inode_used_again_at_once_never_inherits_numbers() -> Result<()> {
-    let exporter = exporter()?;
+fn an_inode_used_again_at_once_never_inherits_numbers(path: Path) -> Result<()> {
+    let exporter = exporter(path)?;
     let old = Netns::new("old")?;
     let inode = old.inode()?;
     datagrams_to_closed_port(&old, 50)?;
@@ -141,9 +142,8 @@ fn an_inode_used_again_at_once_never_inherits_numbers() -> Result<()> {
     bail!("the kernel did not use the inode {inode} again in 200 namespaces")
 }
 
-#[test]
-fn a_process_that_changes_its_namespace_after_its_start_is_seen_where_it_is() -> Result<()> {
-    let exporter = exporter()?;
+fn a_process_that_changes_its_namespace_after_its_start_is_seen_where_it_is(path: Path) -> Result<()> {
+    let exporter = exporter(path)?;
     let own = netns_of("self")?;
     // The shell becomes unshare, which becomes sleep: one pid all along.
     let mover = Guard::spawn(Command::new("sh").args(["-c", "sleep 1; exec unshare --net sleep 300"]))?;
@@ -180,8 +180,7 @@ fn a_process_that_moves_between_scan_and_read_gives_no_numbers_to_the_namespace_
     Ok(())
 }
 
-#[test]
-fn a_process_whose_main_thread_has_exited_is_read_through_another_thread() -> Result<()> {
+fn a_process_whose_main_thread_has_exited_is_read_through_another_thread(path: Path) -> Result<()> {
     let directory = tempfile::tempdir()?;
     let program = directory.path().join("leaderless");
     let source = workspace_root()?.join("tests/helpers/leaderless.c");
@@ -197,7 +196,7 @@ fn a_process_whose_main_thread_has_exited_is_read_through_another_thread() -> Re
     // The zombie of a main thread has no namespace any more.
     eventually(SOON, || Ok(netns_of(&pid).is_err()))?;
     let inode = netns_of(&format!("{pid}/task/{}", other_thread(&pid)?))?;
-    let metrics = exporter()?.scrape()?;
+    let metrics = exporter(path)?.scrape()?;
     let label = format!("ns{inode}");
     assert_eq!(metrics.value(NOPORTS, &[("netns", &label)]), Some(0.0));
     assert!(
@@ -219,28 +218,32 @@ fn other_thread(pid: &str) -> Result<String> {
 }
 
 /// A UID that no other test uses.
-fn uid(test: u32) -> String {
-    format!("5d1c5a4e-0000-4000-8000-{test:012x}")
+fn uid(path: Path, test: u32) -> String {
+    format!("5d1c5a4e-000{}-4000-8000-{test:012x}", path as u8)
 }
 
-fn container(digit: char) -> String {
-    digit.to_string().repeat(64)
+/// An id that no other test uses: its first digit is that of the test, its last that of the path.
+fn container(path: Path, digit: char) -> String {
+    format!(
+        "{}{}",
+        digit.to_string().repeat(11),
+        (path as u8).to_string().repeat(53)
+    )
 }
 
-#[test]
-fn of_a_pod_with_two_namespaces_the_one_it_started_in_is_the_pod() -> Result<()> {
-    let uid = uid(1);
-    let cgroup = Cgroup::new(format!("kubepods/burstable/pod{uid}/{}", container('a')))?;
+fn of_a_pod_with_two_namespaces_the_one_it_started_in_is_the_pod(path: Path) -> Result<()> {
+    let uid = uid(path, 1);
+    let cgroup = Cgroup::new(format!("kubepods/burstable/pod{uid}/{}", container(path, 'a')))?;
     let first = unnamed()?;
     std::thread::sleep(SOME_TICKS);
     let second = unnamed()?;
     // The order in which they enter the cgroup must not matter.
     cgroup.add(second.pid())?;
     cgroup.add(first.pid())?;
-    let exporter = exporter()?;
+    let exporter = exporter(path)?;
     let (home, sandbox) = (entity_of(&exporter, &first)?, entity_of(&exporter, &second)?);
     assert_eq!((&home["kind"], &home["pod_uid"]), (&"pod".into(), &uid.into()));
-    assert_eq!(home["netns"], "aaaaaaaaaaaa");
+    assert_eq!(home["netns"], container(path, 'a')[..12]);
     assert_eq!(
         (&sandbox["kind"], &sandbox["pod_uid"]),
         (&"other".into(), &Value::Null)
@@ -251,45 +254,47 @@ fn of_a_pod_with_two_namespaces_the_one_it_started_in_is_the_pod() -> Result<()>
     Ok(())
 }
 
-#[test]
-fn a_pod_is_known_by_its_path_in_version_two_of_cgroups() -> Result<()> {
-    let slice = format!("kubepods.slice/kubepods-pod{}.slice", uid(2).replace('-', "_"));
+fn a_pod_is_known_by_its_path_in_version_two_of_cgroups(path: Path) -> Result<()> {
+    let slice = format!(
+        "kubepods.slice/kubepods-pod{}.slice",
+        uid(path, 2).replace('-', "_")
+    );
     pod_is_known(
-        &Cgroup::new(format!("{slice}/cri-containerd-{}.scope", container('c')))?,
-        &uid(2),
+        path,
+        &Cgroup::new(format!("{slice}/cri-containerd-{}.scope", container(path, 'c')))?,
+        &uid(path, 2),
     )
 }
 
-#[test]
-fn a_pod_is_known_by_its_path_in_version_one_or_a_hybrid_of_cgroups() -> Result<()> {
-    if !Path::new("/sys/fs/cgroup/pids/cgroup.procs").exists() {
+fn a_pod_is_known_by_its_path_in_version_one_or_a_hybrid_of_cgroups(path: Path) -> Result<()> {
+    if !std::path::Path::new("/sys/fs/cgroup/memory/cgroup.procs").exists() {
         println!("SKIP: no version one hierarchy is mounted here; only the parser's tests cover its paths");
         return Ok(());
     }
     pod_is_known(
+        path,
         &Cgroup::v1(
-            "pids",
-            format!("kubepods/besteffort/pod{}/{}", uid(3), container('d')),
+            "memory",
+            format!("kubepods/besteffort/pod{}/{}", uid(path, 3), container(path, 'd')),
         )?,
-        &uid(3),
+        &uid(path, 3),
     )
 }
 
-fn pod_is_known(cgroup: &Cgroup, uid: &str) -> Result<()> {
+fn pod_is_known(path: Path, cgroup: &Cgroup, uid: &str) -> Result<()> {
     let process = unnamed()?;
     cgroup.add(process.pid())?;
-    let found = entity_of(&exporter()?, &process)?;
+    let found = entity_of(&exporter(path)?, &process)?;
     assert_eq!((&found["kind"], &found["pod_uid"]), (&"pod".into(), &uid.into()));
     assert_eq!(found["container_id"].as_str().map(str::len), Some(64));
     Ok(())
 }
 
-#[test]
-fn in_a_private_cgroup_namespace_other_pods_and_the_own_one_are_known() -> Result<()> {
-    let (own_uid, other_uid) = (uid(4), uid(5));
-    let own = Cgroup::new(format!("kubepods/pod{own_uid}/{}", container('e')))?;
-    let beside = Cgroup::new(format!("kubepods/pod{own_uid}/{}", container('b')))?;
-    let other = Cgroup::new(format!("kubepods/pod{other_uid}/{}", container('f')))?;
+fn in_a_private_cgroup_namespace_other_pods_and_the_own_one_are_known(path: Path) -> Result<()> {
+    let (own_uid, other_uid) = (uid(path, 4), uid(path, 5));
+    let own = Cgroup::new(format!("kubepods/pod{own_uid}/{}", container(path, 'e')))?;
+    let beside = Cgroup::new(format!("kubepods/pod{own_uid}/{}", container(path, 'b')))?;
+    let other = Cgroup::new(format!("kubepods/pod{other_uid}/{}", container(path, 'f')))?;
     let (neighbour, sidecar) = (unnamed()?, unnamed()?);
     other.add(neighbour.pid())?;
     beside.add(sidecar.pid())?;
@@ -307,7 +312,7 @@ fn in_a_private_cgroup_namespace_other_pods_and_the_own_one_are_known() -> Resul
         entity_of(&exporter, &sidecar)?["pod_uid"],
         own_uid,
         "its path is /../{}",
-        container('b')
+        container(path, 'b')
     );
     Ok(())
 }
@@ -357,4 +362,16 @@ impl Procfs {
         std::os::unix::fs::symlink(format!("net:[{netns}]"), &next)?;
         fs::rename(next, namespaces.join("net")).context("cannot swap the link")
     }
+}
+
+on_both_paths! {
+    a_namespace_that_goes_is_gone_from_the_next_scrape_and_freed_while_scrapes_go_on,
+    processes_that_die_in_the_middle_of_scrapes_harm_nothing,
+    an_inode_used_again_at_once_never_inherits_numbers,
+    a_process_that_changes_its_namespace_after_its_start_is_seen_where_it_is,
+    a_process_whose_main_thread_has_exited_is_read_through_another_thread,
+    of_a_pod_with_two_namespaces_the_one_it_started_in_is_the_pod,
+    a_pod_is_known_by_its_path_in_version_two_of_cgroups,
+    a_pod_is_known_by_its_path_in_version_one_or_a_hybrid_of_cgroups,
+    in_a_private_cgroup_namespace_other_pods_and_the_own_one_are_known,
 }

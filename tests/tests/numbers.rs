@@ -10,9 +10,11 @@ use kubeskoop_exporter_tests::lab::command::{output, output_with_input};
 use kubeskoop_exporter_tests::lab::exporter::{self, Exporter};
 use kubeskoop_exporter_tests::lab::metrics::Metrics;
 use kubeskoop_exporter_tests::lab::netns::Netns;
+use kubeskoop_exporter_tests::lab::path::Path;
 use kubeskoop_exporter_tests::lab::proc::ProcNet;
 use kubeskoop_exporter_tests::lab::traffic;
 use kubeskoop_exporter_tests::lab::veth::Pair;
+use kubeskoop_exporter_tests::on_both_paths;
 
 const EVERY_SCRAPE_COLLECTS: &str = "interval: 0\n\
     metrics: {probes: [tcp, udp, ip, tcpext, netdev, conntrack, sock, softnet]}\n";
@@ -29,14 +31,14 @@ struct Lab {
 }
 
 impl Lab {
-    fn new() -> Result<Self> {
+    fn new(path: Path) -> Result<Self> {
         let (client, server, bystander) = (
             Netns::new("client")?,
             Netns::new("server")?,
             Netns::new("bystander")?,
         );
         let pair = Netns::connect(&client, &server)?;
-        let exporter = Exporter::builder().config(EVERY_SCRAPE_COLLECTS).start()?;
+        let exporter = path.exporter(EVERY_SCRAPE_COLLECTS)?;
         Ok(Self {
             exporter,
             client,
@@ -90,9 +92,8 @@ fn number(metrics: &Metrics, metric: &str, netns: &Netns) -> Result<i64> {
         .with_context(|| format!("{metric} is {}", samples[0].raw))
 }
 
-#[test]
-fn fifty_datagrams_to_a_closed_port_are_fifty_noports_there_and_none_elsewhere() -> Result<()> {
-    let lab = Lab::new()?;
+fn fifty_datagrams_to_a_closed_port_are_fifty_noports_there_and_none_elsewhere(path: Path) -> Result<()> {
+    let lab = Lab::new(path)?;
     for server in lab.pair.b.addresses() {
         let growth = lab.growth(["kubeskoop_udp_noports"], || {
             lab.client
@@ -103,9 +104,8 @@ fn fifty_datagrams_to_a_closed_port_are_fifty_noports_there_and_none_elsewhere()
     Ok(())
 }
 
-#[test]
-fn thirty_connects_to_a_closed_port_are_thirty_attemptfails_here_and_outrsts_there() -> Result<()> {
-    let lab = Lab::new()?;
+fn thirty_connects_to_a_closed_port_are_thirty_attemptfails_here_and_outrsts_there(path: Path) -> Result<()> {
+    let lab = Lab::new(path)?;
     for server in lab.pair.b.addresses() {
         let growth = lab.growth(["kubeskoop_tcp_attemptfails", "kubeskoop_tcp_outrsts"], || {
             lab.client
@@ -116,15 +116,14 @@ fn thirty_connects_to_a_closed_port_are_thirty_attemptfails_here_and_outrsts_the
     Ok(())
 }
 
-#[test]
-fn connects_beyond_the_backlog_are_listenoverflows_and_listendrops() -> Result<()> {
+fn connects_beyond_the_backlog_are_listenoverflows_and_listendrops(path: Path) -> Result<()> {
     const BACKLOG: u16 = 4;
     const CONNECTS: usize = 12;
     // A backlog of n holds n + 1 connections (sk_acceptq_is_full).
     const REFUSED: i64 = 7;
     assert_eq!(usize::try_from(REFUSED)?, CONNECTS - usize::from(BACKLOG) - 1);
     for _ in 0..5 {
-        let lab = Lab::new()?;
+        let lab = Lab::new(path)?;
         let address = SocketAddr::new(lab.pair.b.v4.into(), 0);
         let listener = lab
             .server
@@ -165,10 +164,9 @@ fn connects_beyond_the_backlog_are_listenoverflows_and_listendrops() -> Result<(
     bail!("in five tries the connects never went out before the first SYN was repeated")
 }
 
-#[test]
-fn a_mebibyte_over_veth_is_what_the_kernel_counts_for_the_devices() -> Result<()> {
+fn a_mebibyte_over_veth_is_what_the_kernel_counts_for_the_devices(path: Path) -> Result<()> {
     const MEBIBYTE: usize = 1 << 20;
-    let lab = Lab::new()?;
+    let lab = Lab::new(path)?;
     let address = SocketAddr::new(lab.pair.b.v4.into(), 0);
     let [growth] = lab.growth(["kubeskoop_netdev_rxbytes"], || {
         traffic::tcp_transfer(&lab.server, &lab.client, address, MEBIBYTE)
@@ -221,9 +219,8 @@ fn device_counters(netns: &Netns, device: &str) -> Result<Vec<(String, i64)>> {
     Ok(counters)
 }
 
-#[test]
-fn a_conntrack_entry_is_counted_in_its_namespace_only() -> Result<()> {
-    let lab = Lab::new()?;
+fn a_conntrack_entry_is_counted_in_its_namespace_only(path: Path) -> Result<()> {
+    let lab = Lab::new(path)?;
     // Connection tracking begins in a namespace with the first rule that asks for its state.
     let rules = "add table inet lab\n\
                  add chain inet lab arrivals { type filter hook input priority 0; }\n\
@@ -243,9 +240,8 @@ fn a_conntrack_entry_is_counted_in_its_namespace_only() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn the_conntrack_limit_of_the_node_is_that_of_the_kernel() -> Result<()> {
-    let lab = Lab::new()?;
+fn the_conntrack_limit_of_the_node_is_that_of_the_kernel(path: Path) -> Result<()> {
+    let lab = Lab::new(path)?;
     let limit = std::fs::read_to_string("/proc/sys/net/netfilter/nf_conntrack_max")?;
     let exported = lab
         .exporter
@@ -255,9 +251,8 @@ fn the_conntrack_limit_of_the_node_is_that_of_the_kernel() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn sockets_in_use_are_counted_for_both_families() -> Result<()> {
-    let lab = Lab::new()?;
+fn sockets_in_use_are_counted_for_both_families(path: Path) -> Result<()> {
+    let lab = Lab::new(path)?;
     let [v4, v6] = lab.pair.b.addresses();
     let mut listeners = Vec::new();
     let growth = lab.growth(["kubeskoop_sock_inuse"], || {
@@ -273,9 +268,8 @@ fn sockets_in_use_are_counted_for_both_families() -> Result<()> {
 
 /// Every counter of tcp, udp, ip and tcpext is what the kernel's own files say, read before and
 /// after: the exporter's number lies between.
-#[test]
-fn every_counter_lies_between_two_reads_of_the_file_it_comes_from() -> Result<()> {
-    let lab = Lab::new()?;
+fn every_counter_lies_between_two_reads_of_the_file_it_comes_from(path: Path) -> Result<()> {
+    let lab = Lab::new(path)?;
     let listed = listed_metrics()?;
     let address = SocketAddr::new(lab.pair.b.v4.into(), 0);
     traffic::tcp_transfer(&lab.server, &lab.client, address, 1 << 16)?;
@@ -331,4 +325,15 @@ fn of_files(listed: &serde_json::Value, netns: &Netns) -> Result<Vec<(String, u6
 fn listed_metrics() -> Result<serde_json::Value> {
     let text = output(Command::new(exporter::binary()?).args(["list", "metrics", "--output", "json"]))?;
     Ok(serde_json::from_str(&text)?)
+}
+
+on_both_paths! {
+    fifty_datagrams_to_a_closed_port_are_fifty_noports_there_and_none_elsewhere,
+    thirty_connects_to_a_closed_port_are_thirty_attemptfails_here_and_outrsts_there,
+    connects_beyond_the_backlog_are_listenoverflows_and_listendrops,
+    a_mebibyte_over_veth_is_what_the_kernel_counts_for_the_devices,
+    a_conntrack_entry_is_counted_in_its_namespace_only,
+    the_conntrack_limit_of_the_node_is_that_of_the_kernel,
+    sockets_in_use_are_counted_for_both_families,
+    every_counter_lies_between_two_reads_of_the_file_it_comes_from,
 }

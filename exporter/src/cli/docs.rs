@@ -35,6 +35,7 @@ every network namespace) and one for the node itself, whose `k8s_pod` (and `netn
 that of the host's own network namespace, not a sum over its pods. A metric of scope `node` has a series for the node only.
 
 Labels whose it is: `k8s_node`, `k8s_namespace`, `k8s_pod`; without Kubernetes, or with `verbose: true`, also `netns`.
+What belongs to the machine and to no network namespace (scope `node`, probe slab) has `k8s_node` alone.
 
 Numbers come from the running kernel. What a kernel does not have gives no series, which is not the same as 0.
 ";

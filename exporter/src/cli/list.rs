@@ -48,7 +48,7 @@ pub fn list(what: What, output: Output, common: &Common) -> anyhow::Result<()> {
 
 fn collect(common: &Common) -> anyhow::Result<Collection> {
     let loaded = config::load(common.config.as_deref(), &common.overrides())?;
-    let mut engine = Engine::new(common.proc_fs()?, own_pod());
+    let mut engine = Engine::new(common.proc_fs()?, own_pod(), !common.no_bpf);
     let collection = engine.collect(&Arc::new(loaded.config), DEADLINE);
     for problem in &collection.entities.problems {
         eprintln!("warning: {problem}");

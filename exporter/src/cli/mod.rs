@@ -44,7 +44,7 @@ struct Common {
     /// Does not run a probe, whatever the file says; can be given several times
     #[arg(long, global = true, value_name = "NAME")]
     without_probe: Vec<String>,
-    /// Uses no BPF; no probe of this version does
+    /// Uses no BPF: everything is read from files, which costs more
     #[arg(long, global = true)]
     no_bpf: bool,
     /// Where the proc filesystem of the host is mounted

@@ -19,8 +19,9 @@ use crate::node::EntityKind;
 use crate::server::{InForce, Listener, Router, Server};
 use reload::Reloader;
 
-/// What is left of the second after SIGTERM for the requests being served.
-const FINISH: Duration = Duration::from_millis(800);
+/// How much of the second after SIGTERM the requests being served may take. The rest is for the end
+/// of the process itself on a machine that is busy.
+const FINISH: Duration = Duration::from_millis(600);
 
 /// Runs until SIGTERM or SIGINT.
 pub fn serve(common: &Common) -> anyhow::Result<()> {
@@ -28,7 +29,7 @@ pub fn serve(common: &Common) -> anyhow::Result<()> {
     // Before the file is read: no change of it goes unseen.
     let watch = FileWatch::new(common.config.as_deref().unwrap_or(default_path()));
     let loaded = config::load(common.config.as_deref(), &common.overrides())?;
-    let engine = Engine::new(common.proc_fs()?, own_pod());
+    let engine = Engine::new(common.proc_fs()?, own_pod(), !common.no_bpf);
     own_process::raise_open_file_limit();
     level.set_debug(loaded.config.debug_mode);
     log_loaded(&loaded);

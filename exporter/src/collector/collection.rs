@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::metrics::Samples;
 use crate::metrics::labels::LabelSet;
+use crate::metrics::{Metric, Samples, Scope};
 use crate::node::Entities;
 use crate::probes::ProbeSpec;
 
@@ -24,6 +24,8 @@ pub struct Collection {
     pub entities: Entities,
     /// The labels of each exported entity.
     pub labels: Vec<LabelSet>,
+    /// The labels of the machine.
+    pub machine: LabelSet,
     /// What each probe gave, in the order of the configuration.
     pub probes: Vec<ProbeResult>,
     /// Wall time it took.
@@ -36,6 +38,14 @@ impl Collection {
     /// `true` while it need not be repeated.
     pub fn is_fresh(&self, config: &Arc<Config>) -> bool {
         Arc::ptr_eq(&self.config, config) && self.started.elapsed() < config.interval
+    }
+
+    /// The labels that say whose the number is that `metric` has for an entity.
+    pub fn owner(&self, metric: &Metric, entity: usize) -> &LabelSet {
+        match metric.scope {
+            Scope::Machine => &self.machine,
+            _ => &self.labels[entity],
+        }
     }
 }
 

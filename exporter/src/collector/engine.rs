@@ -5,15 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::collection::{Collection, ProbeResult, ProbeState, ProbeStatus};
-use super::group::{FILES_SOURCE, Group, GroupResult, Member, Outcome};
+use super::group::{ByPass, FILES_SOURCE, Group, GroupResult, Member, Outcome};
+use super::passes::Passes;
 use super::series;
 use crate::config::Config;
+use crate::kernel::bpf::TaskSnapshot;
 use crate::kernel::own_process::thread_cpu;
-use crate::kernel::procfs::{NetnsReader, ProcFs};
+use crate::kernel::procfs::ProcFs;
 use crate::metrics::Samples;
-use crate::node::{Entities, Naming, ScanProblem, Scanner};
+use crate::node::{Entities, Naming, ScanProblem, Scanner, is_in};
 use crate::probes::{ProbeError, ProbeSpec};
 
+/// The source of probes that a pass serves.
+const PASS_SOURCE: &str = "bpf";
 /// Parallel reads of procfs hurt large hosts.
 const WORKERS: usize = 2;
 
@@ -22,6 +26,7 @@ const WORKERS: usize = 2;
 pub struct Engine {
     procfs: ProcFs,
     scanner: Scanner,
+    passes: Passes,
     naming: Naming,
     config: Option<Arc<Config>>,
     /// Groups that can be used now; the others are still being read.
@@ -52,10 +57,12 @@ struct Finished {
 
 impl Engine {
     /// An engine over `procfs`; `own_pod` is the UID of the pod of the exporter, if it is in one.
-    pub fn new(procfs: ProcFs, own_pod: Option<String>) -> Self {
+    /// With `use_bpf` it reads by BPF what can be read so.
+    pub fn new(procfs: ProcFs, own_pod: Option<String>, use_bpf: bool) -> Self {
         let (finish, finished) = mpsc::channel();
         Self {
             scanner: Scanner::new(procfs.clone(), own_pod),
+            passes: Passes::new(procfs.clone(), use_bpf),
             procfs,
             naming: Naming::Plain,
             config: None,
@@ -73,9 +80,10 @@ impl Engine {
         let (started, cpu) = (Instant::now(), thread_cpu());
         self.number += 1;
         self.reconfigure(config);
-        let mut entities = self.scanner.scan(&self.naming);
-        let shared = Arc::new(std::mem::take(&mut entities));
-        let results = self.read(&shared, deadline);
+        let pass = self.passes.read();
+        let shared = Arc::new(self.scanner.scan(&self.naming, pass.as_deref()));
+        let covered = Arc::new(Passes::covered(&shared, pass.as_deref()));
+        let results = self.read(&shared, &covered, deadline);
         let mut entities = Arc::unwrap_or_clone(shared);
         let mut worked = thread_cpu().saturating_sub(cpu);
         let mut outcomes = Vec::new();
@@ -93,6 +101,9 @@ impl Engine {
             );
         }
         self.discard_moved(&entities, readers, &mut outcomes);
+        if let Some(pass) = &pass {
+            self.fill_by_pass(&entities, pass, &mut outcomes);
+        }
         if closed > 0 {
             entities.problems.push(ScanProblem::Closed(closed));
         }
@@ -107,6 +118,7 @@ impl Engine {
             config: Arc::clone(config),
             entities,
             labels,
+            machine: series::labels_of_machine(config),
             probes,
             duration: started.elapsed(),
             cpu: worked,
@@ -128,6 +140,7 @@ impl Engine {
                 // The arguments were checked when the file was loaded.
                 None => match (wanted.spec.build)(&wanted.args) {
                     Ok(probe) => members.push(Member {
+                        by_pass: ByPass::Nobody,
                         spec: wanted.spec,
                         args: wanted.args.clone(),
                         probe,
@@ -151,13 +164,28 @@ impl Engine {
     }
 
     /// Has every idle group read, on threads that a hanging read cannot take from anyone else.
-    fn read(&mut self, entities: &Arc<Entities>, deadline: Duration) -> Vec<GroupResult> {
+    fn read(
+        &mut self,
+        entities: &Arc<Entities>,
+        covered: &Arc<Vec<bool>>,
+        deadline: Duration,
+    ) -> Vec<GroupResult> {
+        for member in self.idle.iter_mut().flat_map(|group| &mut group.members) {
+            member.by_pass = match (
+                self.passes.serves(member.spec.name),
+                self.passes.serves_host(member.spec.name),
+            ) {
+                (false, _) => ByPass::Nobody,
+                (true, false) => ByPass::AllButHost,
+                (true, true) => ByPass::All,
+            };
+        }
         let until = Instant::now() + deadline;
         let mut waiting = self.idle.len();
         let queue: Arc<Mutex<VecDeque<Group>>> = Arc::new(Mutex::new(self.idle.drain(..).collect()));
         let workers = WORKERS.min(waiting);
         for worker in 0..workers {
-            self.spawn_worker(worker, &queue, entities);
+            self.spawn_worker(worker, &queue, (entities, covered));
         }
         let mut results = Vec::new();
         // A worker that hangs must not keep the groups behind it from being read.
@@ -177,7 +205,7 @@ impl Engine {
                 }
                 Err(_) if !replaced => {
                     replaced = true;
-                    (0..workers).for_each(|worker| self.spawn_worker(worker, &queue, entities));
+                    (0..workers).for_each(|worker| self.spawn_worker(worker, &queue, (entities, covered)));
                 }
                 Err(_) => break,
             }
@@ -188,15 +216,20 @@ impl Engine {
         results
     }
 
-    fn spawn_worker(&self, worker: usize, queue: &Arc<Mutex<VecDeque<Group>>>, entities: &Arc<Entities>) {
-        let (queue, entities) = (Arc::clone(queue), Arc::clone(entities));
+    fn spawn_worker(
+        &self,
+        worker: usize,
+        queue: &Arc<Mutex<VecDeque<Group>>>,
+        (entities, covered): (&Arc<Entities>, &Arc<Vec<bool>>),
+    ) {
+        let (queue, entities, covered) = (Arc::clone(queue), Arc::clone(entities), Arc::clone(covered));
         let (procfs, finish) = (self.procfs.clone(), self.finish.clone());
         let (generation, number) = (self.generation, self.number);
         let work = move || {
             loop {
                 let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                 let Some(mut group) = next else { return };
-                let result = group.run(&procfs, &entities);
+                let result = group.run(&procfs, &entities, &covered);
                 if finish
                     .send(Finished {
                         group,
@@ -228,14 +261,32 @@ impl Engine {
     ) {
         readers.sort_unstable();
         readers.dedup();
+        let mut again = None;
         for (index, reader) in readers {
             let entity = &entities.exported[index];
-            let reader: &NetnsReader = &entity.readers[reader];
-            if !self.scanner.leads_to(reader, entity.inode) {
+            let reader = &entity.readers[reader];
+            let is_there = self.scanner.leads_to(reader, entity.inode).unwrap_or_else(|| {
+                // Who may not read the link asks the pass a second time.
+                let again = again.get_or_insert_with(|| self.passes.read_again());
+                again
+                    .as_ref()
+                    .zip(entity.cookie)
+                    .is_some_and(|(again, cookie)| is_in(again, reader, cookie))
+            });
+            if !is_there {
                 self.scanner.forget(reader);
-                outcomes
-                    .iter_mut()
-                    .for_each(|(outcome, _)| outcome.rows.samples.clear_row(index));
+                let all = outcomes.iter_mut();
+                all.for_each(|(outcome, _)| outcome.rows.samples.clear_row(index));
+            }
+        }
+    }
+
+    /// What the pass gives does not depend on any reader.
+    fn fill_by_pass(&self, entities: &Entities, pass: &TaskSnapshot, outcomes: &mut [(Outcome, Duration)]) {
+        for (outcome, _) in outcomes {
+            if self.passes.serves(outcome.rows.spec.name) {
+                outcome.source = PASS_SOURCE;
+                self.passes.fill(&mut outcome.rows, entities, pass);
             }
         }
     }
@@ -254,7 +305,7 @@ impl Engine {
                 .iter()
                 .position(|(outcome, _)| outcome.rows.spec.name == spec.name);
             match of_spec.map(|at| outcomes.swap_remove(at)) {
-                Some((outcome, duration)) => judged(outcome, duration, totals),
+                Some((outcome, duration)) => judged(outcome, duration, totals, self.passes.reason(spec)),
                 None => late(spec, entities, deadline, totals),
             }
         };
@@ -278,7 +329,7 @@ impl Engine {
     }
 }
 
-fn judged(outcome: Outcome, duration: Duration, totals: Totals) -> ProbeResult {
+fn judged(outcome: Outcome, duration: Duration, totals: Totals, not_by_pass: Option<String>) -> ProbeResult {
     let rows = outcome.rows;
     let (state, reason) = match (rows.read, rows.not_applicable, rows.error) {
         (0, Some(why), None) => (ProbeState::NotApplicable, Some(why.to_owned())),
@@ -290,7 +341,7 @@ fn judged(outcome: Outcome, duration: Duration, totals: Totals) -> ProbeResult {
             ProbeState::Up,
             Some(format!("{} namespaces could not be read: {error}", rows.failed)),
         ),
-        (_, _, None) => (ProbeState::Up, None),
+        (_, _, None) => (ProbeState::Up, not_by_pass),
     };
     let status = ProbeStatus {
         state,

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{Args, ProbeConfig};
@@ -19,6 +18,20 @@ pub struct Member {
     pub spec: &'static ProbeSpec,
     pub args: Args,
     pub probe: Probe,
+    /// Of the entities that the BPF pass covers, those whose numbers it gives.
+    pub by_pass: ByPass,
+}
+
+/// Whose numbers the BPF pass gives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ByPass {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// Those of all but the host.
+    AllButHost,
+    /// Everybody's.
+    All,
 }
 
 impl std::fmt::Debug for Member {
@@ -32,6 +45,24 @@ impl std::fmt::Debug for Member {
 impl Member {
     pub fn is(&self, config: &ProbeConfig) -> bool {
         self.spec.name == config.spec.name && self.args == config.args
+    }
+
+    /// `true` if it takes the files of such a namespace.
+    fn reads(&self, is_host: bool, is_covered: bool) -> bool {
+        match &self.probe {
+            Probe::Files(probe) => {
+                (is_host || !probe.is_of_node()) && !(is_covered && self.is_by_pass(is_host))
+            }
+            Probe::Node(_) => false,
+        }
+    }
+
+    fn is_by_pass(&self, is_host: bool) -> bool {
+        match self.by_pass {
+            ByPass::Nobody => false,
+            ByPass::AllButHost => !is_host,
+            ByPass::All => true,
+        }
     }
 
     /// A probe that panicked may be left in any state: it begins anew.
@@ -120,8 +151,8 @@ impl Group {
         groups
     }
 
-    /// Collects from every entity.
-    pub fn run(&mut self, procfs: &ProcFs, entities: &Arc<Entities>) -> GroupResult {
+    /// Collects from every entity; for those in `covered` only what the pass does not give.
+    pub fn run(&mut self, procfs: &ProcFs, entities: &Entities, covered: &[bool]) -> GroupResult {
         let (began, cpu) = (Instant::now(), thread_cpu());
         let count = entities.exported.len();
         let mut result = GroupResult {
@@ -134,7 +165,7 @@ impl Group {
         };
         self.prepare(&NodeView { procfs, entities }, &mut result);
         if !self.files.is_empty() {
-            self.read_files(procfs, entities, &mut result);
+            self.read_files(procfs, entities, covered, &mut result);
         }
         result.duration = began.elapsed();
         result.cpu = thread_cpu().saturating_sub(cpu);
@@ -156,18 +187,34 @@ impl Group {
         }
     }
 
-    fn read_files(&mut self, procfs: &ProcFs, entities: &Entities, result: &mut GroupResult) {
-        let only_host = self.members.iter().all(|member| is_of_node(&member.probe));
+    fn read_files(
+        &mut self,
+        procfs: &ProcFs,
+        entities: &Entities,
+        covered: &[bool],
+        result: &mut GroupResult,
+    ) {
         let host = entities.host().map(|host| host.inode);
+        let left_by_pass = [false, true].map(|is_host| self.files_left_by_pass(is_host));
         for (index, entity) in entities.exported.iter().enumerate() {
             let is_host = host == Some(entity.inode);
-            if only_host && !is_host {
+            let is_covered = covered.get(index).copied().unwrap_or(false);
+            if !self
+                .members
+                .iter()
+                .any(|member| member.reads(is_host, is_covered))
+            {
                 continue;
             }
-            match self.load(procfs, entity) {
+            let files = if is_covered {
+                &left_by_pass[usize::from(is_host)]
+            } else {
+                &self.files
+            };
+            match load(&mut self.buffers, procfs, entity, files) {
                 Ok(Some(reader)) => {
                     result.readers.push((index, reader));
-                    self.read(index, entity, is_host, result);
+                    self.read(index, entity, (is_host, is_covered), result);
                 }
                 // The namespace has gone since the scan.
                 Ok(None) => {}
@@ -176,31 +223,37 @@ impl Group {
         }
     }
 
-    /// Loads the files through the first reader that leads somewhere. A namespace that may not be
-    /// entered is an error, one that is gone is none.
-    fn load(&mut self, procfs: &ProcFs, entity: &Entity) -> std::io::Result<Option<usize>> {
-        for (index, reader) in entity.readers.iter().enumerate() {
-            match self.buffers.load(procfs, reader, entity.inode, &self.files) {
-                Ok(()) => return Ok(Some(index)),
-                Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(error),
-                Err(_) => {}
-            }
-        }
-        Ok(None)
+    /// The files of the members that the pass does not serve.
+    fn files_left_by_pass(&self, is_host: bool) -> Vec<NetFile> {
+        let members = self.members.iter().filter(|member| !member.is_by_pass(is_host));
+        let files = members.filter_map(|member| match &member.probe {
+            Probe::Files(probe) => Some(probe.files()),
+            Probe::Node(_) => None,
+        });
+        let mut files: Vec<NetFile> = files.flatten().copied().collect();
+        files.sort_unstable();
+        files.dedup();
+        files
     }
 
-    fn read(&mut self, index: usize, entity: &Entity, is_host: bool, result: &mut GroupResult) {
+    fn read(
+        &mut self,
+        index: usize,
+        entity: &Entity,
+        (is_host, is_covered): (bool, bool),
+        result: &mut GroupResult,
+    ) {
         let netns = NetnsView {
             files: &self.buffers,
             is_host,
         };
         for (member, outcome) in self.members.iter_mut().zip(&mut result.outcomes) {
+            if outcome.stopped || !member.reads(is_host, is_covered) {
+                continue;
+            }
             let Probe::Files(probe) = &mut member.probe else {
                 continue;
             };
-            if outcome.stopped || (probe.is_of_node() && !is_host) {
-                continue;
-            }
             let filled = outcome
                 .rows
                 .fill(index, entity, |row| guarded(|| probe.read(&netns, row)));
@@ -212,11 +265,22 @@ impl Group {
     }
 }
 
-fn is_of_node(probe: &Probe) -> bool {
-    match probe {
-        Probe::Files(probe) => probe.is_of_node(),
-        Probe::Node(_) => false,
+/// Loads the files through the first reader that leads somewhere. A namespace that may not be
+/// entered is an error, one that is gone is none.
+fn load(
+    buffers: &mut NetnsFiles,
+    procfs: &ProcFs,
+    entity: &Entity,
+    files: &[NetFile],
+) -> std::io::Result<Option<usize>> {
+    for (index, reader) in entity.readers.iter().enumerate() {
+        match buffers.load(procfs, reader, entity.inode, files) {
+            Ok(()) => return Ok(Some(index)),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(error),
+            Err(_) => {}
+        }
     }
+    Ok(None)
 }
 
 /// A defect of one probe is that probe's failure and nobody else's.

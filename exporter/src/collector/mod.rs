@@ -5,6 +5,7 @@
 mod collection;
 mod engine;
 mod group;
+mod passes;
 mod series;
 #[cfg(test)]
 mod tests;

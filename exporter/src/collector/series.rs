@@ -16,6 +16,12 @@ pub fn labels(entities: &Entities, config: &Config, naming: &Naming) -> Vec<Labe
         .collect()
 }
 
+/// The labels of what is the machine's and in no network namespace. Those that a user adds are of
+/// pods.
+pub fn labels_of_machine(config: &Config) -> LabelSet {
+    LabelSet::new().with("k8s_node", &config.node_name)
+}
+
 fn labels_of(entity: &Entity, config: &Config, naming: &Naming) -> LabelSet {
     let pod = entity.pod.as_deref();
     let mut labels = LabelSet::new()

@@ -70,7 +70,7 @@ fn config(specs: &[&'static ProbeSpec]) -> Arc<Config> {
 }
 
 fn collect(specs: &[&'static ProbeSpec]) -> (Engine, Collection) {
-    let mut engine = Engine::new(ProcFs::default(), None);
+    let mut engine = Engine::new(ProcFs::default(), None, false);
     let collection = engine.collect(&config(specs), DEADLINE);
     (engine, collection)
 }
@@ -152,7 +152,7 @@ fn what_does_not_apply_is_no_error() {
 fn past_the_limit_the_last_probes_are_left_out_whole_and_counted() {
     let mut limited = Config::clone(&config(&[&GOOD, &OTHER_FILE]));
     limited.max_series = 1;
-    let mut engine = Engine::new(ProcFs::default(), None);
+    let mut engine = Engine::new(ProcFs::default(), None, false);
     let limited = Arc::new(limited);
     let collection = engine.collect(&limited, DEADLINE);
     let of_one_probe = collection.entities.exported.len();
@@ -178,6 +178,7 @@ fn past_the_limit_the_last_probes_are_left_out_whole_and_counted() {
 fn of_two_namespaces_with_the_same_labels_one_is_exported_and_the_other_counted() {
     let entity = |kind, netns: &str, inode| Entity {
         inode,
+        cookie: None,
         kind,
         netns: netns.into(),
         pod: None,

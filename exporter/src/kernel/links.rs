@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::netlink::{attributes, dump};
+use super::netlink::{Dump, attributes};
 
 const RTM_GETLINK: u16 = 18;
 const IFINFOMSG_LENGTH: usize = 16;
@@ -38,14 +38,9 @@ pub fn links() -> io::Result<Vec<Link>> {
     request.extend_from_slice(&IFLA_EXT_MASK.to_ne_bytes());
     request.extend_from_slice(&RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
     let mut links = Vec::new();
-    dump(
-        netlink_sys::protocols::NETLINK_ROUTE,
-        RTM_GETLINK,
-        &request,
-        |message| {
-            links.extend(link_of(message));
-        },
-    )?;
+    Dump::new(netlink_sys::protocols::NETLINK_ROUTE, RTM_GETLINK, &request).run(|message| {
+        links.extend(link_of(message));
+    })?;
     Ok(links)
 }
 

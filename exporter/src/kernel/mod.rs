@@ -1,7 +1,10 @@
 //! Every door to the kernel: procfs parsers, namespaces, netlink. Nothing else opens `/proc`.
 
+pub mod bpf;
 pub mod links;
 pub mod netlink;
 pub mod netns;
 pub mod own_process;
 pub mod procfs;
+pub mod qdisc;
+pub mod visit;

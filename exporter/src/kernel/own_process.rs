@@ -81,6 +81,11 @@ pub fn ticks_to_duration(ticks: u64) -> Duration {
     Duration::from_millis(ticks.saturating_mul(1000) / per_second)
 }
 
+/// Nanoseconds since boot in clock ticks, as `/proc/<pid>/stat` shows a start time.
+pub fn nanos_to_ticks(nanos: u64) -> u64 {
+    nanos / (1_000_000_000 / rustix::param::clock_ticks_per_second().max(1))
+}
+
 /// Raises the soft limit of open files to the hard one: every connection is a file.
 pub fn raise_open_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

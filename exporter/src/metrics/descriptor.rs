@@ -28,8 +28,11 @@ impl fmt::Display for Kind {
 pub enum Scope {
     /// Every pod (or network namespace), and the node itself with empty pod labels.
     PodAndNode,
-    /// The node only.
+    /// The node only, with empty pod labels.
     Node,
+    /// The machine the node runs on, of which no network namespace has a part: the label of the
+    /// node stands alone.
+    Machine,
     /// The exporter itself, without labels that say whose the number is.
     Exporter,
 }
@@ -38,7 +41,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PodAndNode => "pod+node",
-            Self::Node | Self::Exporter => "node",
+            Self::Node | Self::Machine | Self::Exporter => "node",
         })
     }
 }
@@ -105,16 +108,16 @@ pub struct Metric {
     pub source: Source,
 }
 
-/// Labels that say whose a number is.
+/// Labels that say whose a number is, that of the node first.
 pub const OWNER_LABELS: [&str; 3] = ["k8s_node", "k8s_namespace", "k8s_pod"];
 
 impl Metric {
     /// Every label of a series: whose it is, then its own.
     pub fn labels(&self) -> Vec<&'static str> {
-        let owner: &[&str] = if self.scope == Scope::Exporter {
-            &[]
-        } else {
-            &OWNER_LABELS
+        let owner = match self.scope {
+            Scope::PodAndNode | Scope::Node => &OWNER_LABELS[..],
+            Scope::Machine => &OWNER_LABELS[..1],
+            Scope::Exporter => &[],
         };
         owner.iter().chain(self.extra_labels).copied().collect()
     }
@@ -146,6 +149,15 @@ impl Metric {
     pub const fn of_node(self) -> Self {
         Self {
             scope: Scope::Node,
+            ..self
+        }
+    }
+
+    /// The same metric with a series for the machine, without pod labels.
+    #[must_use]
+    pub const fn of_machine(self) -> Self {
+        Self {
+            scope: Scope::Machine,
             ..self
         }
     }

@@ -2,10 +2,13 @@
 
 pub mod labels;
 pub mod own;
+pub mod protobuf;
 pub mod text;
+pub mod writer;
 
 mod descriptor;
 mod samples;
+mod wire;
 
 pub use descriptor::{Kind, Metric, Scope, Source};
 pub use samples::Samples;

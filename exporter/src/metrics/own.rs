@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Kind::{Counter, Gauge};
 use super::labels::LabelSet;
-use super::text::TextWriter;
+use super::writer::{FamilyWriter, Sample, Value};
 use super::{Kind, Metric, Scope, Source};
 use crate::kernel::own_process::OwnProcess;
 
@@ -62,7 +62,7 @@ pub const RUSTC: &str = env!("BUILD_RUSTC");
 pub struct OwnMetric {
     /// The declaration.
     pub metric: Metric,
-    samples: fn(&OwnFigures, &mut Family<'_>),
+    samples: fn(&OwnFigures, &mut Family),
 }
 
 const fn own(
@@ -71,7 +71,7 @@ const fn own(
     labels: &'static [&'static str],
     unit: &'static str,
     help: &'static str,
-    samples: fn(&OwnFigures, &mut Family<'_>),
+    samples: fn(&OwnFigures, &mut Family),
 ) -> OwnMetric {
     let source = Source::Other("the exporter");
     OwnMetric {
@@ -292,44 +292,43 @@ pub const METRICS: &[OwnMetric] = &[
 
 impl OwnFigures {
     /// Writes every family that has samples.
-    pub fn write(&self, writer: &mut TextWriter) {
+    pub fn write(&self, writer: &mut impl FamilyWriter) {
         for own in METRICS {
             let mut family = Family {
-                metric: &own.metric,
-                writer,
-                begun: false,
+                label_names: own.metric.extra_labels,
+                samples: Vec::new(),
             };
             (own.samples)(self, &mut family);
+            let samples = family.samples.iter();
+            writer.family(
+                &own.metric,
+                samples.map(|(labels, value)| Sample {
+                    labels,
+                    value: *value,
+                }),
+            );
         }
     }
 }
 
-/// A family being written; without a sample it is not begun.
-struct Family<'w> {
-    metric: &'static Metric,
-    writer: &'w mut TextWriter,
-    begun: bool,
+/// The samples of a family being put together.
+struct Family {
+    label_names: &'static [&'static str],
+    samples: Vec<(LabelSet, Value)>,
 }
 
-impl Family<'_> {
-    fn integer(&mut self, values: &[&str], number: u64) {
-        let labels = self.labels(values);
-        self.writer.integer(self.metric.name, &labels, number);
+impl Family {
+    fn integer(&mut self, label_values: &[&str], number: u64) {
+        self.add(label_values, Value::Integer(number));
     }
 
-    fn seconds(&mut self, values: &[&str], duration: Duration) {
-        let labels = self.labels(values);
-        self.writer
-            .float(self.metric.name, &labels, duration.as_secs_f64());
+    fn seconds(&mut self, label_values: &[&str], duration: Duration) {
+        self.add(label_values, Value::Float(duration.as_secs_f64()));
     }
 
-    fn labels(&mut self, values: &[&str]) -> LabelSet {
-        if !std::mem::replace(&mut self.begun, true) {
-            self.writer.family_of(self.metric);
-        }
-        let names = self.metric.extra_labels.iter();
-        names
-            .zip(values)
-            .fold(LabelSet::new(), |labels, (name, value)| labels.with(name, value))
+    fn add(&mut self, label_values: &[&str], value: Value) {
+        let labels = self.label_names.iter().zip(label_values);
+        let labels = labels.fold(LabelSet::new(), |set, (name, value)| set.with(name, value));
+        self.samples.push((labels, value));
     }
 }

@@ -1,6 +1,11 @@
-//! Text exposition, format 0.0.4.
+//! Exposition as text, format 0.0.4
+//! ([Exposition formats](https://prometheus.io/docs/instrumenting/exposition_formats/)).
 
-use super::labels::LabelSet;
+use std::fmt::Write;
+
+use memchr::{memchr2, memchr3};
+
+use super::writer::{FamilyWriter, Sample, Value};
 use super::{Kind, Metric};
 
 /// `Content-Type` of the format.
@@ -9,86 +14,125 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Writes families one after another into a buffer.
 #[derive(Debug, Default)]
 pub struct TextWriter {
-    out: Vec<u8>,
+    out: String,
 }
 
 impl TextWriter {
     /// A writer with room for about `capacity` bytes.
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
-            out: Vec::with_capacity(capacity),
+            out: String::with_capacity(capacity),
         }
     }
 
-    /// Begins the family of a declared metric.
-    pub fn family_of(&mut self, metric: &Metric) {
-        self.family(metric.name, metric.kind, metric.help);
-    }
-
-    /// Begins a family: its HELP and its TYPE.
-    pub fn family(&mut self, name: &str, kind: Kind, help: &str) {
-        self.extend(&["# HELP ", name, " "]);
-        for character in help.chars() {
-            match character {
-                '\\' => self.extend(&["\\\\"]),
-                '\n' => self.extend(&["\\n"]),
-                other => self.extend(&[other.encode_utf8(&mut [0; 4])]),
-            }
-        }
-        let kind = match kind {
+    fn help_and_type(&mut self, metric: &Metric) {
+        extend(&mut self.out, &["# HELP ", metric.name, " "]);
+        push_help(&mut self.out, metric.help);
+        let kind = match metric.kind {
             Kind::Counter => " counter\n",
             Kind::Gauge => " gauge\n",
         };
-        self.extend(&["\n# TYPE ", name, kind]);
+        extend(&mut self.out, &["\n# TYPE ", metric.name, kind]);
     }
 
-    /// Writes a sample with a whole number. It is written in full: the reader decides what a
-    /// float of 64 bits makes of a number beyond 2^53.
-    pub fn integer(&mut self, name: &str, labels: &LabelSet, value: u64) {
-        self.name(name, labels);
-        self.out
-            .extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-        self.out.push(b'\n');
+    /// Writes a line. A whole number is written in full: the reader decides what a float of 64 bits
+    /// makes of one beyond 2^53.
+    fn sample(&mut self, name: &str, sample: Sample<'_>) {
+        match sample.labels.as_str() {
+            "" => extend(&mut self.out, &[name, " "]),
+            labels => extend(&mut self.out, &[name, "{", labels, "} "]),
+        }
+        match sample.value {
+            Value::Integer(number) => self.out.push_str(itoa::Buffer::new().format(number)),
+            Value::Float(number) => {
+                let _ = write!(self.out, "{number}");
+            }
+        }
+        self.out.push('\n');
     }
+}
 
-    /// Writes a sample with a fraction.
-    pub fn float(&mut self, name: &str, labels: &LabelSet, value: f64) {
-        self.name(name, labels);
-        self.extend(&[&value.to_string(), "\n"]);
-    }
-
-    /// The text written so far.
-    pub fn finish(self) -> Vec<u8> {
-        self.out
-    }
-
-    fn name(&mut self, name: &str, labels: &LabelSet) {
-        if labels.as_str().is_empty() {
-            self.extend(&[name, " "]);
-        } else {
-            self.extend(&[name, "{", labels.as_str(), "} "]);
+impl FamilyWriter for TextWriter {
+    fn family<'a>(&mut self, metric: &Metric, samples: impl Iterator<Item = Sample<'a>>) {
+        let mut samples = samples.peekable();
+        if samples.peek().is_some() {
+            self.help_and_type(metric);
+        }
+        for sample in samples {
+            self.sample(metric.name, sample);
         }
     }
 
-    fn extend(&mut self, parts: &[&str]) {
-        for part in parts {
-            self.out.extend_from_slice(part.as_bytes());
+    fn finish(self) -> Vec<u8> {
+        self.out.into_bytes()
+    }
+}
+
+/// Adds a label to what stands between the braces of a sample.
+pub(super) fn push_label(labels: &mut String, name: &str, value: &str) {
+    let comma = if labels.is_empty() { "" } else { "," };
+    extend(labels, &[comma, name, "=\""]);
+    if memchr3(b'\\', b'"', b'\n', value.as_bytes()).is_none() {
+        labels.push_str(value);
+    } else {
+        push_escaped(labels, value, true);
+    }
+    labels.push('"');
+}
+
+fn push_help(out: &mut String, help: &str) {
+    if memchr2(b'\\', b'\n', help.as_bytes()).is_none() {
+        out.push_str(help);
+    } else {
+        push_escaped(out, help, false);
+    }
+}
+
+fn push_escaped(out: &mut String, value: &str, quotes: bool) {
+    for character in value.chars() {
+        match character {
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '"' if quotes => out.push_str("\\\""),
+            other => out.push(other),
         }
+    }
+}
+
+fn extend(out: &mut String, parts: &[&str]) {
+    for part in parts {
+        out.push_str(part);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Source;
+    use crate::metrics::labels::LabelSet;
+
+    const SOURCE: Source = Source::Other("test");
 
     #[test]
     fn a_family_is_help_type_and_samples() {
         let mut writer = TextWriter::default();
-        writer.family("a_total", Kind::Counter, "Back\\slash and\nline.");
-        writer.integer("a_total", &LabelSet::new().with("k", "v"), u64::MAX);
-        writer.family("b", Kind::Gauge, "B.");
-        writer.float("b", &LabelSet::new(), 0.25);
-        let expected = "# HELP a_total Back\\\\slash and\\nline.\n# TYPE a_total counter\n\
+        let labels = LabelSet::new().with("k", "v");
+        let value = Value::Integer(u64::MAX);
+        let counter = Metric::counter("a_total", "1", "Back\\slash, \"quote\" and\nline.", SOURCE);
+        let samples = [Sample {
+            labels: &labels,
+            value,
+        }];
+        writer.family(&counter, samples.into_iter());
+        let labels = LabelSet::new();
+        let value = Value::Float(0.25);
+        let samples = [Sample {
+            labels: &labels,
+            value,
+        }];
+        writer.family(&Metric::gauge("b", "1", "B.", SOURCE), samples.into_iter());
+        writer.family(&Metric::gauge("c", "1", "C.", SOURCE), std::iter::empty());
+        let expected = "# HELP a_total Back\\\\slash, \"quote\" and\\nline.\n# TYPE a_total counter\n\
                         a_total{k=\"v\"} 18446744073709551615\n# HELP b B.\n# TYPE b gauge\nb 0.25\n";
         assert_eq!(String::from_utf8_lossy(&writer.finish()), expected);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Pod;
+use super::process::NetnsId;
 use crate::kernel::procfs::NetnsReader;
 
 /// What a network namespace is to this node.
@@ -41,6 +42,9 @@ impl EntityKind {
 pub struct Entity {
     /// Inode of the namespace: how a user finds it, and never a key beyond one scrape.
     pub inode: u64,
+    /// Its cookie, which is never used again: the key of state that outlives a scrape. Unknown
+    /// where only `/proc` is read.
+    pub cookie: Option<u64>,
     /// What it is.
     pub kind: EntityKind,
     /// Value of the label `netns`; empty for the host.
@@ -57,6 +61,16 @@ pub struct Entity {
     /// Doors to its files, best one first.
     #[serde(skip)]
     pub readers: Vec<NetnsReader>,
+}
+
+impl Entity {
+    /// What names its namespace.
+    pub(super) fn netns_id(&self) -> NetnsId {
+        NetnsId {
+            cookie: self.cookie,
+            inode: self.inode,
+        }
+    }
 }
 
 /// Why a scan does not see everything.

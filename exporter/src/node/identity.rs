@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::mounts::NetnsMount;
-use super::processes::Process;
+use super::process::{NetnsId, Process};
 use super::{Entities, Entity, EntityKind, EntityProcess, Naming};
 use crate::kernel::procfs::NetnsReader;
 use crate::kernel::procfs::cgroup::CgroupOwner;
@@ -20,7 +20,7 @@ const SHORT_CONTAINER_ID: usize = 12;
 /// must not become the pod when the container that started first is restarted.
 #[derive(Debug, Default)]
 pub struct Homes {
-    by_owner: FxHashMap<String, u64>,
+    by_owner: FxHashMap<String, NetnsId>,
 }
 
 /// The processes of one namespace, summed up.
@@ -35,7 +35,7 @@ struct Inhabitants {
 
 impl Inhabitants {
     fn add(&mut self, process: &Process) {
-        self.processes += 1;
+        self.processes += usize::from(process.is_leader);
         let at = self
             .oldest
             .partition_point(|(started, _)| *started <= process.started);
@@ -64,26 +64,28 @@ fn owner_key(owner: &CgroupOwner) -> Option<&str> {
 
 /// Joins processes and named namespaces into the entities of this node.
 pub fn entities<'a>(
-    processes: impl Iterator<Item = (u32, &'a Process)> + Clone,
+    processes: impl Iterator<Item = &'a Process> + Clone,
     mounts: &FxHashMap<u64, NetnsMount>,
     host: u64,
     naming: &Naming,
     homes: &mut Homes,
 ) -> Entities {
-    let mut namespaces: FxHashMap<u64, Inhabitants> = FxHashMap::default();
-    for (_, process) in processes.clone() {
-        if let Some(inode) = process.netns {
-            namespaces.entry(inode).or_default().add(process);
+    let mut namespaces: FxHashMap<NetnsId, Inhabitants> = FxHashMap::default();
+    for process in processes.clone() {
+        if let Some(netns) = process.netns {
+            namespaces.entry(netns).or_default().add(process);
         }
     }
-    for inode in mounts.keys() {
-        namespaces.entry(*inode).or_default();
+    let inhabited: FxHashSet<u64> = namespaces.keys().map(|netns| netns.inode).collect();
+    for inode in mounts.keys().filter(|inode| !inhabited.contains(inode)) {
+        namespaces.insert(NetnsId::of_inode(*inode), Inhabitants::default());
     }
     homes.settle(&namespaces);
     let mut entities = Entities::default();
-    for (inode, inhabitants) in &namespaces {
-        let owner = homes.owner_of(*inode, inhabitants);
-        let entity = entity(*inode, inhabitants, owner, mounts.get(inode), host, naming);
+    for (netns, inhabitants) in &namespaces {
+        let owner = homes.owner_of(*netns, inhabitants);
+        let mount = mounts.get(&netns.inode);
+        let entity = entity(*netns, inhabitants, owner, mount, host, naming);
         if is_exported(&entity, naming) {
             entities.exported.push(entity);
         } else {
@@ -95,24 +97,24 @@ pub fn entities<'a>(
     entities
 }
 
-fn processes_of<'a>(
-    exported: &[Entity],
-    processes: impl Iterator<Item = (u32, &'a Process)>,
-) -> Vec<EntityProcess> {
-    let indices: FxHashMap<u64, usize> = exported
+fn processes_of<'a>(exported: &[Entity], processes: impl Iterator<Item = &'a Process>) -> Vec<EntityProcess> {
+    let indices: FxHashMap<NetnsId, usize> = exported
         .iter()
         .enumerate()
-        .map(|(index, entity)| (entity.inode, index))
+        .map(|(index, entity)| (entity.netns_id(), index))
         .collect();
-    let of_entity = |(pid, process): (u32, &Process)| {
+    let of_entity = |process: &Process| {
         let entity = *indices.get(&process.netns?)?;
         Some(EntityProcess {
-            pid,
+            pid: process.pid,
             started: process.started,
             entity,
         })
     };
-    processes.filter_map(of_entity).collect()
+    processes
+        .filter(|process| process.is_leader)
+        .filter_map(of_entity)
+        .collect()
 }
 
 fn order(entity: &Entity) -> (EntityKind, Option<(&str, &str)>, &str, u64) {
@@ -131,13 +133,14 @@ fn is_exported(entity: &Entity, naming: &Naming) -> bool {
 }
 
 fn entity(
-    inode: u64,
+    id: NetnsId,
     inhabitants: &Inhabitants,
     owner: Option<&CgroupOwner>,
     mount: Option<&NetnsMount>,
     host: u64,
     naming: &Naming,
 ) -> Entity {
+    let inode = id.inode;
     let is_host = inode == host;
     let owner = if is_host { None } else { owner };
     let pod_uid = owner.and_then(|owner| owner.pod_uid.clone());
@@ -165,6 +168,7 @@ fn entity(
     readers.extend(mount.map(|mount| NetnsReader::Mount(mount.path.clone())));
     Entity {
         inode,
+        cookie: id.cookie,
         kind,
         netns,
         pod,
@@ -186,15 +190,15 @@ fn netns_label(inode: u64, mount: Option<&NetnsMount>, container_id: Option<&str
 impl Homes {
     /// Every owner keeps its home while it has a process there; else the namespace its first
     /// process is in becomes its home.
-    fn settle(&mut self, namespaces: &FxHashMap<u64, Inhabitants>) {
-        let mut first: FxHashMap<&str, (u64, u64)> = FxHashMap::default();
+    fn settle(&mut self, namespaces: &FxHashMap<NetnsId, Inhabitants>) {
+        let mut first: FxHashMap<&str, (u64, NetnsId)> = FxHashMap::default();
         let mut settled: FxHashSet<&str> = FxHashSet::default();
-        for (inode, inhabitants) in namespaces {
+        for (netns, inhabitants) in namespaces {
             for (owner, (started, _)) in &inhabitants.owners {
-                if self.by_owner.get(owner) == Some(inode) {
+                if self.by_owner.get(owner) == Some(netns) {
                     settled.insert(owner);
                 }
-                let candidate = (*started, *inode);
+                let candidate = (*started, *netns);
                 first
                     .entry(owner)
                     .and_modify(|it| *it = candidate.min(*it))
@@ -202,20 +206,20 @@ impl Homes {
             }
         }
         self.by_owner.retain(|owner, _| settled.contains(owner.as_str()));
-        for (owner, (_, inode)) in first {
+        for (owner, (_, netns)) in first {
             if !settled.contains(owner) {
-                self.by_owner.insert(owner.to_owned(), inode);
+                self.by_owner.insert(owner.to_owned(), netns);
             }
         }
     }
 
     /// Of the owners that are at home in a namespace, the one that came first: a pod whose
     /// process has entered the namespace of another is a guest there.
-    fn owner_of<'a>(&self, inode: u64, inhabitants: &'a Inhabitants) -> Option<&'a CgroupOwner> {
+    fn owner_of<'a>(&self, netns: NetnsId, inhabitants: &'a Inhabitants) -> Option<&'a CgroupOwner> {
         let at_home = inhabitants
             .owners
             .iter()
-            .filter(|(owner, _)| self.by_owner.get(*owner) == Some(&inode));
+            .filter(|(owner, _)| self.by_owner.get(*owner) == Some(&netns));
         let first = at_home.max_by_key(|(owner, (started, _))| Reverse((*started, owner.as_str())));
         first.map(|(_, (_, owner))| owner.as_ref())
     }
@@ -241,19 +245,19 @@ mod tests {
                 pod_uid: pod.map(str::to_owned),
                 container_id: container.map(|id| id.repeat(64)),
             };
-            let task = (100 + self.processes.len()).to_string();
-            self.processes
-                .push(Process::for_test(started, netns, task, Some(Arc::new(owner))));
+            let pid = 100 + u32::try_from(self.processes.len()).expect("a few");
+            self.processes.push(Process {
+                pid,
+                is_leader: true,
+                started,
+                netns: Some(NetnsId::of_inode(netns)),
+                task: pid.to_string(),
+                owner: Some(Arc::new(owner)),
+            });
         }
 
         fn see(&mut self, naming: &Naming) -> Entities {
-            entities(
-                (100..).zip(&self.processes),
-                &self.mounts,
-                HOST,
-                naming,
-                &mut self.homes,
-            )
+            entities(self.processes.iter(), &self.mounts, HOST, naming, &mut self.homes)
         }
     }
 

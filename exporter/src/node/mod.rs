@@ -5,10 +5,13 @@
 mod entities;
 mod identity;
 mod mounts;
+mod pass;
 mod pods;
+mod process;
 mod processes;
 mod scanner;
 
 pub use entities::{Entities, Entity, EntityKind, EntityProcess, ScanProblem};
+pub use pass::is_in;
 pub use pods::{Naming, Pod, Pods};
 pub use scanner::Scanner;

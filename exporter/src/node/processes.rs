@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::ScanProblem;
+use super::process::{NetnsId, Process};
 use crate::kernel::own_process::{since_boot_now, ticks_to_duration};
 use crate::kernel::procfs::cgroup::{self, CgroupOwner};
 use crate::kernel::procfs::{ProcFs, stat};
@@ -17,35 +18,13 @@ const YOUNG: Duration = Duration::from_secs(30);
 /// Within this time every process is read again.
 const ROTATION: Duration = Duration::from_mins(1);
 
-/// What is known of a process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Process {
-    /// Start, in clock ticks since boot.
-    pub started: u64,
-    /// Inode of its network namespace; none for a zombie.
-    pub netns: Option<u64>,
-    /// The task below `/proc` that stands for it: its pid, or `pid/task/tid` where the main
-    /// thread has exited.
-    pub task: String,
-    /// Its pod and container.
-    pub owner: Option<Arc<CgroupOwner>>,
+/// A process of the table.
+#[derive(Debug)]
+struct Known {
+    process: Process,
     /// Inode of its directory in proc: another process with this pid has another one.
     directory: u64,
     denied: bool,
-}
-
-#[cfg(test)]
-impl Process {
-    pub(super) fn for_test(started: u64, netns: u64, task: String, owner: Option<Arc<CgroupOwner>>) -> Self {
-        Self {
-            started,
-            netns: Some(netns),
-            task,
-            owner,
-            directory: 0,
-            denied: false,
-        }
-    }
 }
 
 /// The processes of the node.
@@ -53,7 +32,7 @@ impl Process {
 pub struct ProcessTable {
     procfs: ProcFs,
     own_pod: Option<String>,
-    processes: FxHashMap<u32, Process>,
+    processes: FxHashMap<u32, Known>,
     last_scan: Duration,
 }
 
@@ -90,8 +69,8 @@ impl ProcessTable {
                 .processes
                 .remove(&pid)
                 .filter(|known| known.directory == directory);
-            if let Some(process) = self.refreshed(pid, directory, known, &due) {
-                processes.insert(pid, process);
+            if let Some(known) = self.refreshed(pid, directory, known, &due) {
+                processes.insert(pid, known);
             }
         }
         self.processes = processes;
@@ -99,19 +78,19 @@ impl ProcessTable {
         Ok(())
     }
 
-    /// All processes by pid.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Process)> + Clone {
-        self.processes.iter().map(|(pid, process)| (*pid, process))
+    /// All processes.
+    pub fn iter(&self) -> impl Iterator<Item = &Process> + Clone {
+        self.processes.values().map(|known| &known.process)
     }
 
     /// How many processes hide their namespace from us.
     pub fn denied(&self) -> usize {
-        self.processes.values().filter(|process| process.denied).count()
+        self.processes.values().filter(|known| known.denied).count()
     }
 
     /// Has the processes that are read through `task` read again at the next scan.
     pub fn forget(&mut self, task: &str) {
-        self.processes.retain(|_, process| process.task != task);
+        self.processes.retain(|_, known| known.process.task != task);
     }
 
     fn list(&self) -> io::Result<Vec<(u32, u64)>> {
@@ -125,35 +104,40 @@ impl ProcessTable {
         Ok(listed)
     }
 
-    fn refreshed(&self, pid: u32, directory: u64, known: Option<Process>, due: &Due) -> Option<Process> {
-        let Some(mut process) = known else {
+    fn refreshed(&self, pid: u32, directory: u64, known: Option<Known>, due: &Due) -> Option<Known> {
+        let Some(mut known) = known else {
             return self.read(pid, directory).ok();
         };
-        if due.is_young(process.started) {
-            process.owner = self.read_owner(pid).ok()?;
-            self.read_netns(pid, &mut process).ok()?;
+        if due.is_young(known.process.started) {
+            known.process.owner = self.read_owner(pid).ok()?;
+            self.read_netns(&mut known).ok()?;
         } else if due.is_in_rotation(pid) {
-            let before = process.netns;
-            self.read_netns(pid, &mut process).ok()?;
-            if process.netns != before {
-                process.owner = self.read_owner(pid).ok()?;
+            let before = known.process.netns;
+            self.read_netns(&mut known).ok()?;
+            if known.process.netns != before {
+                known.process.owner = self.read_owner(pid).ok()?;
             }
         }
-        Some(process)
+        Some(known)
     }
 
-    fn read(&self, pid: u32, directory: u64) -> io::Result<Process> {
+    fn read(&self, pid: u32, directory: u64) -> io::Result<Known> {
         let text = self.procfs.read(&format!("{pid}/stat"))?;
-        let mut process = Process {
+        let process = Process {
+            pid,
+            is_leader: true,
             started: stat::start_time(&text).map_err(io::Error::other)?,
             netns: None,
             task: String::new(),
             owner: self.read_owner(pid)?,
+        };
+        let mut known = Known {
+            process,
             directory,
             denied: false,
         };
-        self.read_netns(pid, &mut process)?;
-        Ok(process)
+        self.read_netns(&mut known)?;
+        Ok(known)
     }
 
     fn read_owner(&self, pid: u32) -> io::Result<Option<Arc<CgroupOwner>>> {
@@ -165,30 +149,27 @@ impl ProcessTable {
         Ok((!owner.is_none()).then(|| Arc::new(owner)))
     }
 
-    fn read_netns(&self, pid: u32, process: &mut Process) -> io::Result<()> {
-        process.task = pid.to_string();
-        process.denied = false;
-        match self.procfs.namespace_inode(&format!("{pid}/ns/net")) {
-            Ok(inode) => process.netns = Some(inode),
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                process.netns = None;
-                process.denied = true;
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.read_netns_of_thread(pid, process)?;
-            }
+    fn read_netns(&self, known: &mut Known) -> io::Result<()> {
+        let process = &mut known.process;
+        process.task = process.pid.to_string();
+        process.netns = None;
+        known.denied = false;
+        match self.procfs.namespace_inode(&format!("{}/ns/net", process.pid)) {
+            Ok(inode) => process.netns = Some(NetnsId::of_inode(inode)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => known.denied = true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.read_netns_of_thread(process)?,
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
     /// A process whose main thread has exited shows no namespace, but its other threads do.
-    fn read_netns_of_thread(&self, pid: u32, process: &mut Process) -> io::Result<()> {
-        process.netns = None;
-        for entry in self.procfs.path(&format!("{pid}/task")).read_dir()?.flatten() {
-            let task = format!("{pid}/task/{}", entry.file_name().to_string_lossy());
+    fn read_netns_of_thread(&self, process: &mut Process) -> io::Result<()> {
+        let tasks = format!("{}/task", process.pid);
+        for entry in self.procfs.path(&tasks).read_dir()?.flatten() {
+            let task = format!("{tasks}/{}", entry.file_name().to_string_lossy());
             if let Ok(inode) = self.procfs.namespace_inode(&format!("{task}/ns/net")) {
-                process.netns = Some(inode);
+                process.netns = Some(NetnsId::of_inode(inode));
                 process.task = task;
                 return Ok(());
             }

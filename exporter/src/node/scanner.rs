@@ -1,9 +1,14 @@
 //! One scan of the node.
 
+use rustc_hash::FxHashMap;
+
 use super::identity::{self, Homes};
-use super::mounts::named_namespaces;
+use super::mounts::{NetnsMount, named_namespaces};
+use super::pass::PassedProcesses;
+use super::process::Process;
 use super::processes::ProcessTable;
 use super::{Entities, Naming, ScanProblem};
+use crate::kernel::bpf::TaskSnapshot;
 use crate::kernel::procfs::{NetnsReader, ProcFs};
 
 /// Finds out who is on this node, remembering from scan to scan what need not be read again.
@@ -11,6 +16,7 @@ use crate::kernel::procfs::{NetnsReader, ProcFs};
 pub struct Scanner {
     procfs: ProcFs,
     processes: ProcessTable,
+    passed: PassedProcesses,
     homes: Homes,
 }
 
@@ -21,16 +27,33 @@ impl Scanner {
         Self {
             procfs,
             processes,
+            passed: PassedProcesses::default(),
             homes: Homes::default(),
         }
     }
 
-    /// The entities of this moment.
-    pub fn scan(&mut self, naming: &Naming) -> Entities {
+    /// The entities of this moment, by the pass over all tasks if there was one, else from `/proc`.
+    pub fn scan(&mut self, naming: &Naming, pass: Option<&TaskSnapshot>) -> Entities {
+        let mounts = named_namespaces(&self.procfs);
+        match pass {
+            Some(snapshot) => {
+                let processes = self.passed.of(snapshot);
+                let mut problems = Vec::new();
+                // Some kernels do not show pid 1 to iterators.
+                let host = host_of(&processes).unwrap_or_else(|| self.host_inode(&mut problems));
+                let mut entities =
+                    identity::entities(processes.iter(), &mounts, host, naming, &mut self.homes);
+                entities.problems = problems;
+                entities
+            }
+            None => self.scan_files(naming, &mounts),
+        }
+    }
+
+    fn scan_files(&mut self, naming: &Naming, mounts: &FxHashMap<u64, NetnsMount>) -> Entities {
         let mut problems: Vec<ScanProblem> = self.processes.scan().err().into_iter().collect();
         let host = self.host_inode(&mut problems);
-        let mounts = named_namespaces(&self.procfs);
-        let mut entities = identity::entities(self.processes.iter(), &mounts, host, naming, &mut self.homes);
+        let mut entities = identity::entities(self.processes.iter(), mounts, host, naming, &mut self.homes);
         let denied = self.processes.denied();
         if denied > 0 {
             problems.push(ScanProblem::Unreadable(denied));
@@ -39,15 +62,17 @@ impl Scanner {
         entities
     }
 
-    /// `true` if `reader` still leads to the namespace with this inode.
-    pub fn leads_to(&self, reader: &NetnsReader, inode: u64) -> bool {
-        match reader {
-            NetnsReader::Task(task) => self
-                .procfs
-                .namespace_inode(&format!("{task}/ns/net"))
-                .is_ok_and(|it| it == inode),
+    /// Whether `reader` still leads to the namespace with this inode; `None` where that may not be
+    /// looked at.
+    pub fn leads_to(&self, reader: &NetnsReader, inode: u64) -> Option<bool> {
+        let NetnsReader::Task(task) = reader else {
             // A mount is checked on the very descriptor it is entered by.
-            NetnsReader::Mount(_) => true,
+            return Some(true);
+        };
+        match self.procfs.namespace_inode(&format!("{task}/ns/net")) {
+            Ok(now) => Some(now == inode),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
+            Err(_) => Some(false),
         }
     }
 
@@ -69,4 +94,11 @@ impl Scanner {
             }
         }
     }
+}
+
+fn host_of(processes: &[Process]) -> Option<u64> {
+    let init = processes
+        .iter()
+        .find(|process| process.pid == 1 && process.is_leader);
+    init.and_then(|init| init.netns).map(|netns| netns.inode)
 }

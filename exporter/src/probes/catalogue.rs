@@ -1,6 +1,6 @@
 //! Every probe there is, one line each.
 
-use super::{ProbeSpec, conntrack, ip, netdev, sock, softnet, tcp, tcpext, udp};
+use super::{ProbeSpec, conntrack, ip, ipvs, netdev, qdisc, slab, sock, softnet, tcp, tcpext, udp};
 
 /// The probes that are built, the one to keep longest first: past `metrics.maxSeries` whole probes
 /// are left out from the end.
@@ -9,10 +9,13 @@ pub static PROBES: &[&ProbeSpec] = &[
     &udp::PROBE,
     &tcpext::PROBE,
     &netdev::PROBE,
+    &qdisc::PROBE,
     &conntrack::PROBE,
     &sock::PROBE,
     &softnet::PROBE,
     &ip::PROBE,
+    &ipvs::PROBE,
+    &slab::PROBE,
 ];
 
 /// Probes that the configuration may name before they are built, with their older names.
@@ -20,9 +23,6 @@ const PLANNED: &[(&str, &[&str])] = &[
     ("tcpsummary", &[]),
     ("io", &[]),
     ("fd", &[]),
-    ("qdisc", &[]),
-    ("ipvs", &[]),
-    ("slab", &[]),
     ("packetloss", &[]),
     ("tcpreset", &["tcp_reset"]),
     ("tcpretrans", &[]),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::kernel::procfs::{NetFile, ParseError};
+use crate::kernel::visit::VisitError;
 
 /// Why a probe has no numbers for a namespace, or for the whole node.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -43,6 +44,9 @@ pub enum ProbeError {
         /// What the kernel said.
         reason: String,
     },
+    /// A network namespace cannot be entered.
+    #[error(transparent)]
+    Visit(#[from] VisitError),
     /// It did not finish in time.
     #[error("not finished within {0} s; its numbers are left out")]
     Late(f64),

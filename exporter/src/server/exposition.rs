@@ -1,4 +1,4 @@
-//! `/metrics`: a collection and the exporter's own figures as text.
+//! `/metrics`: a collection and the exporter's own figures, written out.
 
 use std::io::Write;
 
@@ -8,10 +8,12 @@ use flate2::write::GzEncoder;
 use crate::collector::{Collection, ProbeResult, ProbeState};
 use crate::kernel::own_process::OwnProcess;
 use crate::metrics::own::{OwnFigures, ProbeFigures};
-use crate::metrics::text::TextWriter;
+use crate::metrics::protobuf::{self, ProtobufWriter};
+use crate::metrics::text::{self, TextWriter};
+use crate::metrics::writer::{FamilyWriter, Sample, Value};
 use crate::node::EntityKind;
 
-/// About what a series takes in the text.
+/// About what a series takes.
 const BYTES_PER_SERIES: usize = 128;
 const BYTES_OF_OWN_METRICS: usize = 16 * 1024;
 
@@ -24,11 +26,48 @@ pub struct Surroundings {
     pub started: std::time::Duration,
 }
 
-/// Writes the text. With `only`, the probes it names and nothing else of them.
-pub fn text(collection: &Collection, surroundings: Surroundings, only: &[&str]) -> Vec<u8> {
-    let is_wanted = |probe: &&ProbeResult| only.is_empty() || only.contains(&probe.spec.name);
+/// The formats there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Text, version 0.0.4.
+    Text,
+    /// Protobuf, each family behind its length.
+    Protobuf,
+}
+
+impl Format {
+    /// Its `Content-Type`.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => text::CONTENT_TYPE,
+            Self::Protobuf => protobuf::CONTENT_TYPE,
+        }
+    }
+}
+
+/// Writes everything in a format. With `only`, the probes it names and nothing else of them.
+pub fn write(format: Format, collection: &Collection, surroundings: Surroundings, only: &[&str]) -> Vec<u8> {
     let series: usize = collection.probes.iter().map(|probe| probe.status.series).sum();
-    let mut writer = TextWriter::with_capacity(series * BYTES_PER_SERIES + BYTES_OF_OWN_METRICS);
+    let capacity = series * BYTES_PER_SERIES + BYTES_OF_OWN_METRICS;
+    match format {
+        Format::Text => {
+            let writer = TextWriter::with_capacity(capacity);
+            families(writer, collection, surroundings, only)
+        }
+        Format::Protobuf => {
+            let writer = ProtobufWriter::with_capacity(capacity);
+            families(writer, collection, surroundings, only)
+        }
+    }
+}
+
+fn families(
+    mut writer: impl FamilyWriter,
+    collection: &Collection,
+    surroundings: Surroundings,
+    only: &[&str],
+) -> Vec<u8> {
+    let is_wanted = |probe: &&ProbeResult| only.is_empty() || only.contains(&probe.spec.name);
     for probe in collection.probes.iter().filter(is_wanted) {
         write_probe(&mut writer, collection, probe);
     }
@@ -36,15 +75,16 @@ pub fn text(collection: &Collection, surroundings: Surroundings, only: &[&str]) 
     writer.finish()
 }
 
-fn write_probe(writer: &mut TextWriter, collection: &Collection, probe: &ProbeResult) {
+fn write_probe(writer: &mut impl FamilyWriter, collection: &Collection, probe: &ProbeResult) {
     for (index, metric) in probe.samples.metrics().iter().enumerate() {
-        let mut samples = probe.samples.column(index).peekable();
-        if samples.peek().is_some() {
-            writer.family_of(metric);
-        }
-        for (entity, number) in samples {
-            writer.integer(metric.name, &collection.labels[entity], number);
-        }
+        let samples = probe.samples.column(index);
+        writer.family(
+            metric,
+            samples.map(|(entity, number)| Sample {
+                labels: collection.owner(metric, entity),
+                value: Value::Integer(number),
+            }),
+        );
     }
 }
 
@@ -81,7 +121,7 @@ fn figures_of(probe: &ProbeResult) -> ProbeFigures {
     }
 }
 
-/// Compresses a body. The fastest level: scrapes are many and their text repeats itself.
+/// Compresses a body. The fastest level: scrapes are many and repeat themselves.
 pub fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 8), Compression::fast());
     encoder.write_all(body)?;

@@ -1,22 +1,23 @@
 //! Which path is answered with what.
 
+mod negotiation;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, HeaderMap, HeaderValue, VARY};
+use hyper::header::{ALLOW, CONTENT_ENCODING, HeaderMap, HeaderValue, VARY};
 use hyper::{Method, Request, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::answer::{Answer, json, text, with_type};
-use super::exposition::{self, Surroundings};
+use super::exposition::{self, Format, Surroundings};
 use super::status::{ExpositionStatus, status};
 use super::{SharedConfig, debug};
 use crate::collector::Collector;
 use crate::config::Kubernetes;
 use crate::kernel::own_process::{self, thread_cpu};
-use crate::metrics::text::CONTENT_TYPE;
 use crate::probes::catalogue::{self, Known};
 
 /// How a reload went: what is in force now, or why nothing changed.
@@ -123,10 +124,11 @@ impl Router {
             requests_in_flight: self.in_flight.load(Ordering::Relaxed),
             started: self.started,
         };
-        let compress = accepts_gzip(headers);
+        let format = negotiation::format(headers);
+        let compress = negotiation::accepts_gzip(headers);
         let written = tokio::task::spawn_blocking(move || {
             let cpu = thread_cpu();
-            let body = exposition::text(&collection, surroundings, &only);
+            let body = exposition::write(format, &collection, surroundings, &only);
             let bytes = body.len();
             let body = if compress {
                 exposition::gzip(&body)
@@ -139,7 +141,7 @@ impl Router {
         match written.await {
             Ok(Ok((body, took))) => {
                 *self.exposition.lock().unwrap_or_else(PoisonError::into_inner) = Some(took);
-                exposition_answer(body, compress)
+                exposition_answer(body, format, compress)
             }
             Ok(Err(error)) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
@@ -215,11 +217,11 @@ fn not_allowed(is_post: bool) -> Answer {
     answer
 }
 
-fn exposition_answer(body: Vec<u8>, is_compressed: bool) -> Answer {
-    let mut answer = with_type(StatusCode::OK, CONTENT_TYPE, body);
+fn exposition_answer(body: Vec<u8>, format: Format, is_compressed: bool) -> Answer {
+    let mut answer = with_type(StatusCode::OK, format.content_type(), body);
     answer
         .headers_mut()
-        .insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        .insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     if is_compressed {
         answer
             .headers_mut()
@@ -243,40 +245,4 @@ fn wanted_probes(query: &str) -> Result<Vec<&'static str>, String> {
 fn scrape_timeout(headers: &HeaderMap) -> Option<Duration> {
     let seconds: f64 = headers.get(SCRAPE_TIMEOUT)?.to_str().ok()?.parse().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
-}
-
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let offers = headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    offers.flat_map(|value| value.split(',')).any(|offer| {
-        let mut parts = offer.split(';').map(str::trim);
-        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        let quality = parts
-            .find_map(|part| part.strip_prefix("q="))
-            .and_then(|it| it.parse::<f32>().ok());
-        is_gzip && quality.is_none_or(|quality| quality > 0.0)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gzip_is_used_where_it_is_accepted() {
-        let accepts = |value: &'static str| {
-            accepts_gzip(
-                &[(ACCEPT_ENCODING, HeaderValue::from_static(value))]
-                    .into_iter()
-                    .collect(),
-            )
-        };
-        assert!(accepts("gzip"));
-        assert!(accepts("deflate, GZIP;q=0.5"));
-        assert!(!accepts("gzip;q=0"));
-        assert!(!accepts("identity"));
-        assert!(!accepts_gzip(&HeaderMap::new()));
-    }
 }

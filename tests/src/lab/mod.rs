@@ -8,6 +8,7 @@ pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod netns;
+pub mod path;
 pub mod proc;
 pub mod process;
 pub mod tools;

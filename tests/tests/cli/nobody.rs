@@ -9,7 +9,7 @@ use kubeskoop_exporter_tests::lab::netns::Netns;
 use serde_json::Value;
 
 use crate::run::ended;
-use crate::unprivileged::{AS_NOBODY, OpenDirectory};
+use crate::unprivileged::{OpenDirectory, as_nobody};
 
 /// What the log is to say after the start.
 const SOON: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ fn the_host_is_served_and_the_missing_capability_named() -> Result<()> {
     let directory = OpenDirectory::new()?;
     let mut exporter = Exporter::builder()
         .binary(directory.program())
-        .wrap(AS_NOBODY)
+        .wrap(as_nobody())
         .start()?;
     let metrics = exporter.scrape()?;
     for probe in ["tcp", "udp", "tcpext", "netdev", "sock", "softnet"] {
@@ -48,9 +48,9 @@ fn the_host_is_served_and_the_missing_capability_named() -> Result<()> {
 fn lists_name_the_missing_capability() -> Result<()> {
     let directory = OpenDirectory::new()?;
     for what in ["probes", "entities"] {
-        let mut command = Command::new(AS_NOBODY[0]);
+        let mut command = Command::new("setpriv");
         command
-            .args(&AS_NOBODY[1..])
+            .args(&as_nobody()[1..])
             .arg(directory.program())
             .args(["list", what]);
         let ended = ended(&mut command)?;
@@ -73,7 +73,7 @@ fn a_namespace_that_cannot_be_entered_is_counted_and_its_capability_named() -> R
     let directory = OpenDirectory::new()?;
     let exporter = Exporter::builder()
         .binary(directory.program())
-        .wrap(AS_NOBODY)
+        .wrap(as_nobody())
         .start()?;
     let metrics = exporter.scrape()?;
     let of_netns = [("netns", netns.name())];
@@ -93,7 +93,7 @@ fn a_port_that_needs_a_capability_says_so() -> Result<()> {
     let directory = OpenDirectory::new()?;
     let mut command = netns.command("setpriv");
     command
-        .args(&AS_NOBODY[1..])
+        .args(&as_nobody()[1..])
         .arg(directory.program())
         .args(["serve", "--bind", "127.0.0.1:80"]);
     let errors = ended(&mut command)?.failure(1)?;

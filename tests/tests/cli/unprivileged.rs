@@ -1,24 +1,40 @@
-//! An exporter that runs as nobody.
+//! An exporter that runs as a user without any rights.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result};
 use kubeskoop_exporter_tests::lab::command::output;
 use kubeskoop_exporter_tests::lab::exporter::binary;
 use tempfile::TempDir;
 
-/// The words that run a command as nobody without any capability.
-pub const AS_NOBODY: [&str; 6] = [
-    "setpriv",
-    "--reuid=65534",
-    "--regid=65534",
-    "--clear-groups",
-    "--inh-caps=-all",
-    "--bounding-set=-all",
-];
+/// Far from users that exist.
+const FIRST_USER: u32 = 1 << 30;
+/// Users for one test program.
+const USERS: u32 = 64;
+/// The most process ids there are.
+const PIDS: u32 = 1 << 22;
+
+/// The words that run a command as a user without name, without any capability.
+///
+/// It is another user each time: an exporter of another test would be a process that this one may
+/// read, and that ends at any moment.
+pub fn as_nobody() -> Vec<String> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed) % USERS;
+    let user = FIRST_USER + std::process::id() % PIDS * USERS + number;
+    vec![
+        "setpriv".to_owned(),
+        format!("--reuid={user}"),
+        format!("--regid={user}"),
+        "--clear-groups".to_owned(),
+        "--inh-caps=-all".to_owned(),
+        "--bounding-set=-all".to_owned(),
+    ]
+}
 
 /// A directory that anybody may enter, with a copy of the exporter: the workspace may be closed to
 /// others.

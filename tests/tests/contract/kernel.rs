@@ -19,12 +19,16 @@ pub fn counts(net: &ProcNet<'_>, row: &Row) -> Result<bool> {
     Ok(match row.probe.as_str() {
         // Columns without a name, which every kernel has.
         "netdev" | "softnet" => true,
+        // What every device that can send has.
+        "qdisc" => true,
         "tcp" => has(&net.snmp()?, "Tcp", column),
         "udp" => has(&net.snmp()?, "Udp", column),
         "ip" => has(&net.snmp()?, "Ip", column),
         "tcpext" => has(&net.netstat()?, "TcpExt", column),
         "sock" => has(&net.sockstat()?, "TCP", column),
         "conntrack" => tracks(net, column)?,
+        "ipvs" => Path::new("/proc/self/net/ip_vs_stats").exists(),
+        "slab" => has_slab("TCP"),
         probe => bail!("{probe} is no probe that is built"),
     })
 }
@@ -39,6 +43,12 @@ fn tracks(net: &ProcNet<'_>, column: &str) -> Result<bool> {
         "error" => has(&net.conntrack()?, "nf_conntrack", "icmperror"),
         column => has(&net.conntrack()?, "nf_conntrack", column),
     })
+}
+
+/// Whether the memory of a kind of kernel objects is accounted by itself.
+fn has_slab(name: &str) -> bool {
+    let slabs = std::fs::read_to_string("/proc/slabinfo").unwrap_or_default();
+    slabs.lines().any(|line| line.split(' ').next() == Some(name))
 }
 
 fn has(counters: &Counters, group: &str, column: &str) -> bool {

@@ -7,8 +7,9 @@ use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::tools::workspace_root;
 
 /// The probes that are built.
-pub const PROBES: [&str; 8] = [
+pub const PROBES: [&str; 11] = [
     "netdev",
+    "qdisc",
     "tcp",
     "udp",
     "ip",
@@ -16,6 +17,8 @@ pub const PROBES: [&str; 8] = [
     "sock",
     "softnet",
     "conntrack",
+    "ipvs",
+    "slab",
 ];
 
 /// What stands for a probe with metrics that need none.

@@ -55,9 +55,10 @@ impl Tree {
         Ok(tree)
     }
 
-    /// An exporter that reads the tree.
+    /// An exporter that reads the tree, and nothing by another way.
     pub fn exporter(&self) -> Builder {
-        Exporter::builder().args([Path::new("--procfs"), self.root.path()])
+        let arguments = [Path::new("--no-bpf"), Path::new("--procfs"), self.root.path()];
+        Exporter::builder().args(arguments)
     }
 
     /// The path of `net/<file>`.

@@ -11,7 +11,7 @@ use kubeskoop_exporter_tests::lab::process::Signal;
 
 use crate::support::{SOON, has_line, last_reload, node, node_label, status, wait_for_config};
 use crate::tree::make_pipe;
-use crate::unprivileged::{AS_NOBODY, OpenDirectory};
+use crate::unprivileged::{OpenDirectory, as_nobody};
 
 /// Each with what the log says after the path of the file.
 const BROKEN: [(&str, &str); 6] = [
@@ -128,7 +128,7 @@ fn a_file_that_may_not_be_read_changes_nothing() -> Result<()> {
     fs::write(&file, node("one"))?;
     let exporter = Exporter::builder()
         .binary(directory.program())
-        .wrap(AS_NOBODY)
+        .wrap(as_nobody())
         .args([Path::new("--config"), &file])
         .start()?;
 

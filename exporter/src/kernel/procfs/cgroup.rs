@@ -55,7 +55,8 @@ fn is_sibling(path: &str) -> bool {
         .is_some_and(|sibling| !sibling.contains('/'))
 }
 
-fn owner_of_path(path: &str) -> CgroupOwner {
+/// Reads the owner from one absolute path.
+pub fn owner_of_path(path: &str) -> CgroupOwner {
     let mut owner = CgroupOwner::default();
     for segment in path.split('/') {
         // A pod within a pod (nested clusters) is the outer one to this node.

@@ -5,8 +5,10 @@
 pub mod cgroup;
 pub mod conntrack;
 pub mod dev;
+pub mod ipvs;
 pub mod pairs;
 pub mod route;
+pub mod slab;
 pub mod softnet;
 pub mod stat;
 pub mod table;

@@ -26,6 +26,8 @@ pub enum NetFile {
     NfConntrack,
     /// Per-CPU backlog counters; the same in every namespace.
     SoftnetStat,
+    /// Counters of the virtual servers of IPVS.
+    IpVsStats,
     /// The IPv4 routing table.
     Route,
     /// The IPv6 routing table.
@@ -34,7 +36,7 @@ pub enum NetFile {
 
 impl NetFile {
     /// How many there are.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// Its path below `/proc/<pid>/net`.
     pub const fn path(self) -> &'static str {
@@ -47,6 +49,7 @@ impl NetFile {
             Self::Sockstat6 => "sockstat6",
             Self::NfConntrack => "stat/nf_conntrack",
             Self::SoftnetStat => "softnet_stat",
+            Self::IpVsStats => "ip_vs_stats",
             Self::Route => "route",
             Self::Ipv6Route => "ipv6_route",
         }
@@ -67,6 +70,16 @@ pub enum NetnsReader {
     Task(String),
     /// A bind mount of a namespace that holds no process; reading it takes setns.
     Mount(PathBuf),
+}
+
+impl NetnsReader {
+    /// The file that stands for the namespace itself, and keeps it alive while it is open.
+    pub fn namespace(&self, procfs: &ProcFs) -> PathBuf {
+        match self {
+            Self::Task(task) => procfs.path(&format!("{task}/ns/net")),
+            Self::Mount(path) => path.clone(),
+        }
+    }
 }
 
 /// The files of the namespace that is being read, with buffers that live on from one to the next.
@@ -97,7 +110,7 @@ impl NetnsFiles {
                 self.load_of_task(procfs, task, files);
                 // A file that is missing may be one this kernel lacks, or the task has gone.
                 let all_there = self.states.iter().flatten().all(Result::is_ok);
-                if !all_there && procfs.namespace_inode(&format!("{task}/ns/net"))? != inode {
+                if !all_there && leads_elsewhere(procfs, task, inode) {
                     return Err(io::ErrorKind::NotFound.into());
                 }
             }
@@ -137,5 +150,13 @@ impl NetnsFiles {
             let result = read_into(&self.path, &mut self.buffers[index]);
             self.states[index] = Some(result.map_err(|error| error.kind()));
         }
+    }
+}
+
+/// `false` also where the link may not be read.
+fn leads_elsewhere(procfs: &ProcFs, task: &str, inode: u64) -> bool {
+    match procfs.namespace_inode(&format!("{task}/ns/net")) {
+        Ok(now) => now != inode,
+        Err(error) => error.kind() != io::ErrorKind::PermissionDenied,
     }
 }

@@ -1,0 +1,13 @@
+//! The BPF programs of `bpf/`: loading them, and reading what they write.
+
+mod btf;
+mod capability;
+mod columns;
+mod error;
+mod iterator;
+pub mod records;
+mod skeletons;
+mod task_pass;
+
+pub use error::BpfError;
+pub use task_pass::{NetnsCounters, PassLayout, Place, TaskPass, TaskSnapshot};

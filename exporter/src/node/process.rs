@@ -1,0 +1,39 @@
+//! What is known of a process, wherever it comes from.
+
+use std::sync::Arc;
+
+use crate::kernel::procfs::cgroup::CgroupOwner;
+
+/// A network namespace. Two that lived at different times may have one inode, but never one cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NetnsId {
+    /// Its cookie (`net_cookie`), which is never used again; unknown where only `/proc` is read.
+    pub cookie: Option<u64>,
+    /// Its inode.
+    pub inode: u64,
+}
+
+impl NetnsId {
+    /// One of which only the inode is known.
+    pub fn of_inode(inode: u64) -> Self {
+        Self { cookie: None, inode }
+    }
+}
+
+/// A process, or a thread that is elsewhere than its process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its pid; of a thread that of its process.
+    pub pid: u32,
+    /// `true` for the leader of a thread group, which stands for the process.
+    pub is_leader: bool,
+    /// Start, in clock ticks since boot.
+    pub started: u64,
+    /// Its network namespace; none for a zombie.
+    pub netns: Option<NetnsId>,
+    /// The task below `/proc` that stands for it: its pid, or `pid/task/tid` where the main
+    /// thread has exited.
+    pub task: String,
+    /// Its pod and container.
+    pub owner: Option<Arc<CgroupOwner>>,
+}
