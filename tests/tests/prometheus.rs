@@ -2,16 +2,17 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::netns::Netns;
+use kubeskoop_exporter_tests::lab::relay::Relay;
 use kubeskoop_exporter_tests::lab::tools;
 use kubeskoop_exporter_tests::lab::traffic::udp_to_closed_port;
 use kubeskoop_exporter_tests::lab::wait::eventually;
-use server::Prometheus;
+use server::{Prometheus, Setup};
 
 #[path = "prometheus/server.rs"]
 mod server;
@@ -25,30 +26,62 @@ const DATAGRAMS: usize = 50;
 /// Collects at every scrape, on a plain host.
 const CONFIG: &str = "interval: 0\nkubernetes:\n  enabled: false\n";
 
+/// Content types that the exporter answers with.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+const PROTOBUF: &str =
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited";
+
 #[test]
 fn prometheus_2_42_reads_what_is_exported() -> Result<()> {
-    is_read_by(&tools::prometheus("2.42")?)
+    is_read_by(&tools::prometheus("2.42")?, Setup::default(), TEXT)
+}
+
+#[test]
+fn prometheus_2_42_with_native_histograms_reads_protobuf() -> Result<()> {
+    let setup = Setup {
+        arguments: &["--enable-feature=native-histograms"],
+        job: None,
+    };
+    is_read_by(&tools::prometheus("2.42")?, setup, PROTOBUF)
 }
 
 #[test]
 fn prometheus_3_reads_what_is_exported() -> Result<()> {
+    match prometheus_3("prometheus_3_reads_what_is_exported")? {
+        Some(program) => is_read_by(&program, Setup::default(), TEXT),
+        None => Ok(()),
+    }
+}
+
+#[test]
+fn prometheus_3_reads_protobuf_where_it_is_told_to() -> Result<()> {
+    let setup = Setup {
+        arguments: &[],
+        job: Some("scrape_protocols: [PrometheusProto, OpenMetricsText1.0.0, PrometheusText0.0.4]"),
+    };
+    match prometheus_3("prometheus_3_reads_protobuf_where_it_is_told_to")? {
+        Some(program) => is_read_by(&program, setup, PROTOBUF),
+        None => Ok(()),
+    }
+}
+
+/// The newest server, where it could be installed.
+fn prometheus_3(test: &str) -> Result<Option<PathBuf>> {
     match tools::prometheus("3") {
-        Ok(program) => is_read_by(&program),
+        Ok(program) => Ok(Some(program)),
         Err(error) => {
             // Unlike what a macro prints, this is shown when the test has passed, too.
-            writeln!(
-                std::io::stderr(),
-                "SKIP prometheus_3_reads_what_is_exported: {error:#}"
-            )?;
-            Ok(())
+            writeln!(std::io::stderr(), "SKIP {test}: {error:#}")?;
+            Ok(None)
         }
     }
 }
 
-fn is_read_by(program: &Path) -> Result<()> {
+fn is_read_by(program: &Path, setup: Setup<'_>, content_type: &str) -> Result<()> {
     let netns = Netns::new("prometheus")?;
     let exporter = Exporter::builder().config(CONFIG).start()?;
-    let prometheus = Prometheus::start(program, exporter.addr()?)?;
+    let relay = Relay::to(exporter.addr()?)?;
+    let prometheus = Prometheus::start(program, setup, relay.addr())?;
     let read = the_target_is_up(&prometheus)
         .and_then(|()| the_node_has_a_counter(&prometheus))
         .and_then(|()| datagrams_become_visible(&prometheus, &netns));
@@ -56,6 +89,14 @@ fn is_read_by(program: &Path) -> Result<()> {
     let log = prometheus.log();
     let complaints: Vec<&str> = log.lines().filter(|line| line.contains("scrape_pool")).collect();
     ensure!(complaints.is_empty(), "{}: {complaints:#?}", program.display());
+    let (asked, answered) = (relay.requested("accept"), relay.answered("content-type"));
+    ensure!(
+        answered == [content_type.to_owned()].into(),
+        "{} asked for {asked:?} and was answered with {answered:?}",
+        program.display()
+    );
+    let encoding = relay.answered("content-encoding");
+    ensure!(encoding == ["gzip".to_owned()].into(), "{encoding:?}");
     Ok(())
 }
 

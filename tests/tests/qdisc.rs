@@ -1,7 +1,8 @@
 //! What qdiscs do in a namespace is what the exporter says of it, as `tc` shows it.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use kubeskoop_exporter_tests::lab::command::output;
@@ -10,9 +11,13 @@ use kubeskoop_exporter_tests::lab::metrics::Metrics;
 use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::tools::workspace_root;
 use kubeskoop_exporter_tests::lab::traffic;
+use kubeskoop_exporter_tests::lab::wait::eventually;
 use serde_json::Value;
 
 const CONFIG: &str = "interval: 0\nkubernetes: {enabled: false}\nmetrics: {probes: [qdisc]}\n";
+
+/// How long the kernel may take to bring a device up.
+const SOON: Duration = Duration::from_secs(5);
 
 /// The metrics of the probe, by the names that `tc -s -j qdisc show` has for the same.
 const NUMBERS: [&str; 6] = ["bytes", "packets", "drops", "qlen", "backlog", "overlimits"];
@@ -147,51 +152,48 @@ fn a_namespace_with_nothing_but_loopback_has_zeros() -> Result<()> {
 #[test]
 fn devices_are_summed_without_loopback_classes_and_what_hangs_at_the_ingress() -> Result<()> {
     let (client, server) = (Netns::new("classes")?, Netns::new("server")?);
-    let pairs = [
-        Netns::connect(&client, &server)?,
-        Netns::connect(&client, &server)?,
-    ];
+    let bucket = Netns::connect(&client, &server)?;
+    let classful = Netns::connect(&client, &server)?;
     set_root(&client, "lo", &FULL_SOON)?;
-    set_root(&client, &pairs[0].a.device, &FULL_SOON)?;
-    let classful = &pairs[1].a.device;
-    set_root(&client, classful, &["htb", "default", "10"])?;
-    client.tc([
-        "class", "add", "dev", classful, "parent", "1:", "classid", "1:10", "htb", "rate", "1gbit",
-    ])?;
-    client.tc([
-        "qdisc", "add", "dev", classful, "parent", "1:10", "pfifo", "limit", "100",
-    ])?;
-    client.tc(["qdisc", "add", "dev", classful, "clsact"])?;
-    let loopback = SocketAddr::from(([127, 0, 0, 1], 9));
-    for address in pairs
-        .iter()
-        .map(|pair| SocketAddr::new(pair.b.v4.into(), 9))
-        .chain([loopback])
-    {
-        client.run(|| traffic::udp_to_closed_port(address, 200))?;
+    set_root(&client, &bucket.a.device, &FULL_SOON)?;
+    add_classes(&client, &classful.a.device)?;
+    for destination in [bucket.b.v4, classful.b.v4, Ipv4Addr::LOCALHOST] {
+        client.run(|| traffic::udp_to_closed_port(SocketAddr::new(destination.into(), 9), 200))?;
     }
+    server.run(|| traffic::udp_to_closed_port(SocketAddr::new(classful.a.v4.into(), 9), 200))?;
+
     let qdiscs = matches(&exporter()?, &client)?;
-    for left_out in ["lo", "pfifo", "clsact"] {
-        let has_counted = |qdisc: &&Shown| qdisc.numbers[0] > 0;
-        let mut of_it = qdiscs
-            .iter()
-            .filter(|qdisc| [&qdisc.device, &qdisc.kind].contains(&&left_out.to_owned()));
-        ensure!(
-            of_it.any(|qdisc| has_counted(&qdisc)),
-            "{left_out} of {qdiscs:#?}"
-        );
+    let count = |is_it: &dyn Fn(&Shown) -> bool| {
+        let counting = qdiscs.iter().filter(|qdisc| qdisc.numbers[0] > 0);
+        counting.filter(|qdisc| is_it(qdisc)).count()
+    };
+    let summed = count(&|it| it.is_root && it.device != "lo");
+    let left_out = ["pfifo", "clsact"].map(|kind| count(&|it| it.kind == kind));
+    let of_loopback = count(&|it| it.device == "lo");
+    assert_eq!((summed, left_out, of_loopback), (2, [1, 1], 1), "{qdiscs:#?}");
+    Ok(())
+}
+
+/// Gives a device a root with a class that has a qdisc, and one at the ingress. That one counts what
+/// a filter sees.
+fn add_classes(netns: &Netns, device: &str) -> Result<()> {
+    set_root(netns, device, &["htb", "default", "10"])?;
+    for words in [
+        "class add dev DEVICE parent 1: classid 1:10 htb rate 1gbit",
+        "qdisc add dev DEVICE parent 1:10 pfifo limit 100",
+        "qdisc add dev DEVICE clsact",
+        "filter add dev DEVICE ingress protocol all u32 match u32 0 0 classid 1:10",
+    ] {
+        netns.tc(words
+            .split(' ')
+            .map(|word| if word == "DEVICE" { device } else { word }))?;
     }
-    let counting_roots = qdiscs
-        .iter()
-        .filter(|it| it.is_root && it.device != "lo" && it.numbers[0] > 0);
-    assert_eq!(counting_roots.count(), 2, "{qdiscs:#?}");
     Ok(())
 }
 
 #[test]
 fn a_device_of_many_queues_counts_each_packet_once() -> Result<()> {
     let (client, server) = (Netns::new("queues")?, Netns::new("server")?);
-    // A veth pair of one queue cannot be given more.
     let (near, far) = ("multi0", "multi1");
     client.ip([
         "link",
@@ -206,13 +208,18 @@ fn a_device_of_many_queues_counts_each_packet_once() -> Result<()> {
         "netns",
         server.name(),
     ])?;
-    client.ip_batch(&format!(
-        "address add 10.255.255.1/30 dev {near}\nlink set {near} up\n"
-    ))?;
-    server.ip_batch(&format!(
-        "address add 10.255.255.2/30 dev {far}\nlink set {far} up\n"
-    ))?;
-    client.tc(["qdisc", "replace", "dev", near, "root", "handle", "1:", "mq"])?;
+    for (netns, device, address) in [(&client, near, "10.255.255.1"), (&server, far, "10.255.255.2")] {
+        netns.ip_batch(&format!(
+            "address add {address}/30 dev {device}\nlink set {device} up\n"
+        ))?;
+    }
+    // Until the carrier has been noticed, what is sent is dropped without a word.
+    eventually(SOON, || {
+        Ok(client
+            .ip(["-o", "link", "show", "dev", near])?
+            .contains(" state UP "))
+    })?;
+    set_root(&client, near, &["mq"])?;
     client.run(|| traffic::udp_to_closed_port(SocketAddr::from(([10, 255, 255, 2], 9)), 200))?;
     let qdiscs = matches(&exporter()?, &client)?;
     let of_queues = qdiscs.iter().filter(|it| it.device == near && !it.is_root);

@@ -33,6 +33,9 @@ impl Passes {
     /// Nothing is loaded before the first collection; never if `wanted` is false.
     pub fn new(procfs: ProcFs, wanted: bool) -> Self {
         let state = Err(BpfError::Off);
+        if !wanted {
+            tracing::info!("counters are read from files: {}", BpfError::Off);
+        }
         Self {
             procfs,
             wanted,

@@ -32,7 +32,7 @@ A file that cannot be put in force, or that is gone, changes nothing: the log sa
 ## Command line
 
 Flags win over the file, and stay in force over a reload: `--bind ADDR`, `--without-probe NAME` (any number of times),
-`--procfs DIR`. `--no-bpf` is accepted; no probe of this version uses BPF.
+`--procfs DIR`, `--no-bpf` (everything is read from files, which costs more).
 The environment variables `NODE_NAME` and `INSPECTOR_NODENAME` name the node, `POD_UID` the pod the exporter runs in.
 ";
 

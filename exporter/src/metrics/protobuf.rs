@@ -31,10 +31,10 @@ const NUMBER: u8 = key(1, Fixed64);
 const FAMILY_ROOM: usize = 3;
 /// Bytes of the length of a label pair; few take more.
 const LABEL_ROOM: usize = 1;
-/// Bytes of the field of a gauge or counter: its key, its length and the number in it.
-const NUMBER_FIELD: usize = 2 + NUMBER_MESSAGE;
-/// Bytes of the message of a gauge or counter: a key and eight bytes.
-const NUMBER_MESSAGE: usize = 1 + size_of::<f64>();
+/// Bytes of the message of a gauge or counter: a key and a double.
+const NUMBER_MESSAGE: u8 = 9;
+/// Bytes of the field that it is in: a key, its length and the message.
+const NUMBER_FIELD: usize = 2 + NUMBER_MESSAGE as usize;
 
 /// Writes families one after another into a buffer.
 #[derive(Debug, Default)]
@@ -94,7 +94,7 @@ fn put_number(out: &mut Vec<u8>, field: u8, sample: Sample<'_>) {
     put_length(out, pairs.len() + NUMBER_FIELD);
     out.extend_from_slice(pairs);
     let mut number = [0; NUMBER_FIELD];
-    number[..3].copy_from_slice(&[field, NUMBER_MESSAGE as u8, NUMBER]);
+    number[..3].copy_from_slice(&[field, NUMBER_MESSAGE, NUMBER]);
     number[3..].copy_from_slice(&double(sample.value).to_le_bytes());
     out.extend_from_slice(&number);
 }

@@ -134,7 +134,11 @@ mod tests {
     use super::*;
 
     fn task(process: u32, thread: u32, netns: u64, cgroups: [u64; 2]) -> TaskRecord {
-        let flags = if process == thread { TaskRecord::IS_PROCESS } else { 0 };
+        let flags = if process == thread {
+            TaskRecord::IS_PROCESS
+        } else {
+            0
+        };
         TaskRecord {
             tgid: process,
             tid: thread,

@@ -17,10 +17,8 @@ pub fn counts(net: &ProcNet<'_>, row: &Row) -> Result<bool> {
         .strip_prefix(&format!("kubeskoop_{}_", row.probe))
         .with_context(|| format!("{} is not named after its probe", row.name))?;
     Ok(match row.probe.as_str() {
-        // Columns without a name, which every kernel has.
-        "netdev" | "softnet" => true,
-        // What every device that can send has.
-        "qdisc" => true,
+        // Columns without a name, and numbers without a file, which every kernel has.
+        "netdev" | "softnet" | "qdisc" => true,
         "tcp" => has(&net.snmp()?, "Tcp", column),
         "udp" => has(&net.snmp()?, "Udp", column),
         "ip" => has(&net.snmp()?, "Ip", column),

@@ -1,11 +1,8 @@
 //! gzip, for who accepts it.
 
-use std::fs::File;
-use std::io::{Seek, Write};
-use std::process::Command;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
+use kubeskoop_exporter_tests::lab::gzip::gunzip;
 use kubeskoop_exporter_tests::lab::metrics::{Kind, Metrics};
 
 /// One collection for all scrapes, so that they can be compared.
@@ -30,7 +27,7 @@ fn gzip_is_used_where_it_is_accepted() -> Result<()> {
             answer.bytes.len(),
             plain.bytes.len()
         );
-        let text = gunzip(&answer.bytes)?;
+        let text = String::from_utf8(gunzip(&answer.bytes)?)?;
         assert_eq!(numbers(&text)?, numbers(&plain.body)?, "{accepted}");
     }
     Ok(())
@@ -49,19 +46,6 @@ fn gzip_is_not_used_where_it_is_not_accepted() -> Result<()> {
         );
     }
     Ok(())
-}
-
-fn gunzip(bytes: &[u8]) -> Result<String> {
-    let mut file: File = tempfile::tempfile()?;
-    file.write_all(bytes)?;
-    file.rewind()?;
-    let output = Command::new("gzip").args(["-d", "-c"]).stdin(file).output()?;
-    ensure!(
-        output.status.success(),
-        "gzip: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).context("no text")
 }
 
 /// Families with their types, and the series of those that do not tell of the exporter itself.

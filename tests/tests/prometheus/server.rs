@@ -21,6 +21,15 @@ const START: Duration = Duration::from_secs(30);
 /// Somebody else may take the port that was free a moment ago.
 const ATTEMPTS: usize = 3;
 
+/// A server to start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Setup<'a> {
+    /// Further arguments.
+    pub arguments: &'a [&'a str],
+    /// A further key of the job in its configuration.
+    pub job: Option<&'a str>,
+}
+
 /// A running server; ended when dropped, and its data with it.
 #[derive(Debug)]
 pub struct Prometheus {
@@ -39,22 +48,23 @@ pub struct Series {
 
 impl Prometheus {
     /// Starts `program` and waits until it is ready.
-    pub fn start(program: &Path, target: SocketAddr) -> Result<Self> {
-        let mut tried = Self::attempt(program, target);
+    pub fn start(program: &Path, setup: Setup<'_>, target: SocketAddr) -> Result<Self> {
+        let mut tried = Self::attempt(program, setup, target);
         for _ in 1..ATTEMPTS {
-            tried = tried.or_else(|_| Self::attempt(program, target));
+            tried = tried.or_else(|_| Self::attempt(program, setup, target));
         }
         tried
     }
 
-    fn attempt(program: &Path, target: SocketAddr) -> Result<Self> {
+    fn attempt(program: &Path, setup: Setup<'_>, target: SocketAddr) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("ksk-prometheus-").tempdir()?;
         let config = directory.path().join("prometheus.yml");
         fs::write(
             &config,
             format!(
                 "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n  \
-                 - job_name: kubeskoop\n    static_configs:\n      - targets: [\"{target}\"]\n"
+                 - job_name: kubeskoop\n    {}\n    static_configs:\n      - targets: [\"{target}\"]\n",
+                setup.job.unwrap_or_default()
             ),
         )?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
@@ -65,6 +75,7 @@ impl Prometheus {
             .arg(format!("--storage.tsdb.path={}", data.display()))
             .arg(format!("--web.listen-address={address}"))
             .arg("--log.level=warn")
+            .args(setup.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::configmap::ConfigMap;
@@ -9,10 +10,13 @@ use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::http;
 use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::process::Signal;
+use kubeskoop_exporter_tests::lab::wait::eventually;
 
 use crate::support::SOON;
 
 const HERE: &str = "127.0.0.1:9200";
+/// Within this time a listener that was closed is gone.
+const FREED: Duration = Duration::from_secs(10);
 
 /// An exporter that listens at [`HERE`], as its file says.
 struct Lab {
@@ -59,10 +63,20 @@ impl Lab {
     }
 
     fn is_refused(&self, address: &str) -> Result<()> {
-        let address: SocketAddr = address.parse()?;
-        let connected = self.netns.run(|| Ok(TcpStream::connect(address)))?;
-        ensure!(connected.is_err(), "{address} is still listened on");
+        ensure!(!self.is_open(address)?, "{address} is still listened on");
         Ok(())
+    }
+
+    fn is_open(&self, address: &str) -> Result<bool> {
+        let address: SocketAddr = address.parse()?;
+        self.netns.run(|| Ok(TcpStream::connect(address).is_ok()))
+    }
+
+    /// Frees an address. A child that another test has just forked may keep it open until it has
+    /// become the program it is to be.
+    fn free(&self, listener: TcpListener, address: &str) -> Result<()> {
+        drop(listener);
+        eventually(FREED, || Ok(!self.is_open(address)?)).with_context(|| format!("{address} is not free"))
     }
 
     fn occupy(&self, address: &str) -> Result<TcpListener> {
@@ -94,7 +108,7 @@ fn a_port_that_is_taken_leaves_the_old_one_served_until_it_is_free() -> Result<(
     let log = lab.exporter.log();
     ensure!(log.contains("choose another address with --bind"), "{log}");
 
-    drop(other);
+    lab.free(other, "127.0.0.1:9300")?;
     lab.exporter.signal(Signal::HUP)?;
     lab.exporter
         .wait_for_log("listening on http://127.0.0.1:9300/metrics", SOON)?;
@@ -121,7 +135,7 @@ fn where_the_old_address_had_to_be_closed_it_is_served_again_when_the_new_one_is
     lab.change(":9200", "reload failed")?;
     lab.has_reloaded(HERE, false)?;
     lab.is_refused("127.0.0.3:9200")?;
-    drop(other);
+    lab.free(other, "127.0.0.2:9200")?;
     lab.exporter.signal(Signal::HUP)?;
     lab.exporter
         .wait_for_log("listening on http://localhost:9200/metrics", SOON)?;

@@ -159,14 +159,14 @@ mod tests {
             ),
             // 3 with scrape_protocols: [PrometheusText0.0.4, PrometheusProto]
             (
-                "text/plain;version=0.0.4;q=0.3,application/vnd.google.protobuf;\
-                 proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.2,*/*;q=0.1",
+                "text/plain;version=0.0.4;q=0.6,application/vnd.google.protobuf;\
+                 proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.5,*/*;q=0.4",
                 Text,
             ),
             // 3 with scrape_protocols: [PrometheusProto]
             (
-                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.2,\
-                 */*;q=0.1",
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,\
+                 */*;q=0.5",
                 Protobuf,
             ),
         ] {

@@ -1,7 +1,8 @@
-//! The text exposition format 0.0.4 (`text/plain; version=0.0.4`), read strictly.
+//! The text exposition format 0.0.4 (`text/plain; version=0.0.4`) and the protobuf one, read strictly.
 
 mod line;
 mod parse;
+mod protobuf;
 
 use std::collections::BTreeMap;
 
@@ -48,7 +49,7 @@ pub struct Sample {
     pub name: String,
     /// The labels, unescaped.
     pub labels: BTreeMap<String, String>,
-    /// The value as it stands.
+    /// The value as it stands; in protobuf it is a number.
     pub raw: String,
     /// The value.
     pub value: f64,
@@ -77,6 +78,16 @@ impl Metrics {
     pub fn parse(text: &str) -> Result<Self> {
         Ok(Self {
             families: parse::families(text)?,
+        })
+    }
+
+    /// Reads a scrape in the protobuf format: messages `MetricFamily`, each behind its length.
+    ///
+    /// Errors are what is no such message, fields that the format does not have or that are left
+    /// out, values that are not of the type of the family, and what comes twice.
+    pub fn parse_protobuf(bytes: &[u8]) -> Result<Self> {
+        Ok(Self {
+            families: protobuf::families(bytes)?,
         })
     }
 
