@@ -13,7 +13,7 @@ use kubeskoop_exporter_tests::lab::tools::workspace_root;
 #[path = "golden/diff.rs"]
 mod diff;
 
-/// Every probe that is built, on a plain host, but qdisc: the namespaces of a fixture cannot be
+/// Every probe that is built, on a plain host, but qdisc and tcpsummary: the namespaces of a fixture cannot be
 /// entered.
 const CONFIG: &str = "\
 kubernetes:
@@ -31,6 +31,8 @@ metrics:
     - name: conntrack
     - name: ipvs
     - name: slab
+    - name: io
+    - name: fd
 ";
 
 #[test]

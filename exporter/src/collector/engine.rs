@@ -339,7 +339,10 @@ fn judged(outcome: Outcome, duration: Duration, totals: Totals, not_by_pass: Opt
         }
         (_, _, Some(error)) => (
             ProbeState::Up,
-            Some(format!("{} namespaces could not be read: {error}", rows.failed)),
+            Some(format!(
+                "{} namespaces could not be read in full: {error}",
+                rows.failed
+            )),
         ),
         (_, _, None) => (ProbeState::Up, not_by_pass),
     };

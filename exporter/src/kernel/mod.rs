@@ -7,4 +7,5 @@ pub mod netns;
 pub mod own_process;
 pub mod procfs;
 pub mod qdisc;
+pub mod sock_diag;
 pub mod visit;

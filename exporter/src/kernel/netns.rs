@@ -43,6 +43,29 @@ impl Netns {
     }
 }
 
+/// What tells a namespace that a bind mount pins from every other, also from one that gets its name
+/// and its inode after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pinned {
+    /// Its inode on nsfs.
+    pub inode: u64,
+    /// When the kernel made that inode, which lives as long as the mount (`fs/nsfs.c`): seconds and
+    /// nanoseconds.
+    made: (i64, i64),
+}
+
+/// The namespace that is mounted on a path.
+///
+/// # Errors
+/// There is no such file.
+pub fn pinned(path: &Path) -> io::Result<Pinned> {
+    let file = std::fs::metadata(path)?;
+    Ok(Pinned {
+        inode: file.ino(),
+        made: (file.ctime(), file.ctime_nsec()),
+    })
+}
+
 /// Brings the thread home when dropped, also while a panic unwinds.
 struct Return {
     home: File,

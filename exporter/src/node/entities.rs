@@ -114,6 +114,17 @@ pub struct EntityProcess {
     pub entity: usize,
 }
 
+/// A process of no exported entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherProcess {
+    /// Its pid.
+    pub pid: u32,
+    /// Its start, in clock ticks since boot.
+    pub started: u64,
+    /// It shows no namespace: it is a zombie, or hidden from us.
+    pub is_nowhere: bool,
+}
+
 /// All namespaces whose numbers are exported, the host first, and a count of those that are not.
 #[derive(Debug, Default, Clone)]
 pub struct Entities {
@@ -123,6 +134,8 @@ pub struct Entities {
     pub hidden: Vec<Entity>,
     /// The processes of those that are exported.
     pub processes: Vec<EntityProcess>,
+    /// All other processes.
+    pub others: Vec<OtherProcess>,
     /// What the scan could not see.
     pub problems: Vec<ScanProblem>,
 }

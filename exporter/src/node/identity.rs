@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::mounts::NetnsMount;
 use super::process::{NetnsId, Process};
-use super::{Entities, Entity, EntityKind, EntityProcess, Naming};
+use super::{Entities, Entity, EntityKind, EntityProcess, Naming, OtherProcess};
 use crate::kernel::procfs::NetnsReader;
 use crate::kernel::procfs::cgroup::CgroupOwner;
 
@@ -93,28 +93,32 @@ pub fn entities<'a>(
         }
     }
     entities.exported.sort_by(|a, b| order(a).cmp(&order(b)));
-    entities.processes = processes_of(&entities.exported, processes);
+    tell_apart(&mut entities, processes);
     entities
 }
 
-fn processes_of<'a>(exported: &[Entity], processes: impl Iterator<Item = &'a Process>) -> Vec<EntityProcess> {
-    let indices: FxHashMap<NetnsId, usize> = exported
+fn tell_apart<'a>(entities: &mut Entities, processes: impl Iterator<Item = &'a Process>) {
+    let indices: FxHashMap<NetnsId, usize> = entities
+        .exported
         .iter()
         .enumerate()
         .map(|(index, entity)| (entity.netns_id(), index))
         .collect();
-    let of_entity = |process: &Process| {
-        let entity = *indices.get(&process.netns?)?;
-        Some(EntityProcess {
-            pid: process.pid,
-            started: process.started,
-            entity,
-        })
-    };
-    processes
-        .filter(|process| process.is_leader)
-        .filter_map(of_entity)
-        .collect()
+    for process in processes.filter(|process| process.is_leader) {
+        let (pid, started) = (process.pid, process.started);
+        match process.netns.and_then(|netns| indices.get(&netns)) {
+            Some(entity) => entities.processes.push(EntityProcess {
+                pid,
+                started,
+                entity: *entity,
+            }),
+            None => entities.others.push(OtherProcess {
+                pid,
+                started,
+                is_nowhere: process.netns.is_none(),
+            }),
+        }
+    }
 }
 
 fn order(entity: &Entity) -> (EntityKind, Option<(&str, &str)>, &str, u64) {
@@ -377,6 +381,7 @@ mod tests {
         assert_eq!(labels(&seen.exported), [(EntityKind::Host, "")]);
         let counts = EntityKind::ALL.map(|kind| seen.count(kind));
         assert_eq!(counts, [1, 0, 1, 1]);
+        assert_eq!((seen.processes.len(), seen.others.len()), (1, 2));
     }
 
     #[test]

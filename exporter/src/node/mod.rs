@@ -11,7 +11,7 @@ mod process;
 mod processes;
 mod scanner;
 
-pub use entities::{Entities, Entity, EntityKind, EntityProcess, ScanProblem};
+pub use entities::{Entities, Entity, EntityKind, EntityProcess, OtherProcess, ScanProblem};
 pub use pass::is_in;
 pub use pods::{Naming, Pod, Pods};
 pub use scanner::Scanner;

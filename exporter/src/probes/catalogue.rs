@@ -1,6 +1,8 @@
 //! Every probe there is, one line each.
 
-use super::{ProbeSpec, conntrack, ip, ipvs, netdev, qdisc, slab, sock, softnet, tcp, tcpext, udp};
+use super::{
+    ProbeSpec, conntrack, fd, io, ip, ipvs, netdev, qdisc, slab, sock, softnet, tcp, tcpext, tcpsummary, udp,
+};
 
 /// The probes that are built, the one to keep longest first: past `metrics.maxSeries` whole probes
 /// are left out from the end.
@@ -8,6 +10,7 @@ pub static PROBES: &[&ProbeSpec] = &[
     &tcp::PROBE,
     &udp::PROBE,
     &tcpext::PROBE,
+    &tcpsummary::PROBE,
     &netdev::PROBE,
     &qdisc::PROBE,
     &conntrack::PROBE,
@@ -16,13 +19,12 @@ pub static PROBES: &[&ProbeSpec] = &[
     &ip::PROBE,
     &ipvs::PROBE,
     &slab::PROBE,
+    &io::PROBE,
+    &fd::PROBE,
 ];
 
 /// Probes that the configuration may name before they are built, with their older names.
 const PLANNED: &[(&str, &[&str])] = &[
-    ("tcpsummary", &[]),
-    ("io", &[]),
-    ("fd", &[]),
     ("packetloss", &[]),
     ("tcpreset", &["tcp_reset"]),
     ("tcpretrans", &[]),

@@ -13,6 +13,7 @@ pub mod path;
 pub mod proc;
 pub mod process;
 pub mod relay;
+pub mod sockets;
 pub mod tools;
 pub mod traffic;
 pub mod veth;

@@ -18,7 +18,8 @@ pub fn counts(net: &ProcNet<'_>, row: &Row) -> Result<bool> {
         .with_context(|| format!("{} is not named after its probe", row.name))?;
     Ok(match row.probe.as_str() {
         // Columns without a name, and numbers without a file, which every kernel has.
-        "netdev" | "softnet" | "qdisc" => true,
+        "netdev" | "softnet" | "qdisc" | "tcpsummary" | "fd" => true,
+        "io" => Path::new("/proc/self/io").exists(),
         "tcp" => has(&net.snmp()?, "Tcp", column),
         "udp" => has(&net.snmp()?, "Udp", column),
         "ip" => has(&net.snmp()?, "Ip", column),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::tools::workspace_root;
 
 /// The probes that are built.
-pub const PROBES: [&str; 11] = [
+pub const PROBES: [&str; 14] = [
     "netdev",
     "qdisc",
     "tcp",
@@ -19,6 +19,9 @@ pub const PROBES: [&str; 11] = [
     "conntrack",
     "ipvs",
     "slab",
+    "tcpsummary",
+    "io",
+    "fd",
 ];
 
 /// What stands for a probe with metrics that need none.

@@ -5,8 +5,11 @@
 pub mod cgroup;
 pub mod conntrack;
 pub mod dev;
+pub mod fd;
+pub mod io;
 pub mod ipvs;
 pub mod pairs;
+pub mod process;
 pub mod route;
 pub mod slab;
 pub mod softnet;
