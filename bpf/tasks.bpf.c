@@ -63,6 +63,7 @@ int read_tasks(struct bpf_iter__task *ctx)
 	task_out.tid = pid_of(task);
 	task_out.tgid = pid_of(leader);
 	task_out.start = start_of(leader);
+	task_out.parent = parent_of(leader);
 	task_out.netns = cookie;
 	task_out.netns_inode = inode;
 	task_out.flags = 0;

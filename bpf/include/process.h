@@ -21,6 +21,15 @@ static __always_inline __u32 pid_of(struct task_struct *task)
 	return number;
 }
 
+/* Any thread of the parent can have made it. */
+static __always_inline __u32 parent_of(struct task_struct *leader)
+{
+	struct task_struct *parent = leader->real_parent;
+	struct task_struct *its_leader = parent ? parent->group_leader : NULL;
+
+	return its_leader ? pid_of(its_leader) : 0;
+}
+
 static __always_inline __u64 start_of(struct task_struct *task)
 {
 	struct task_struct___before_5_5 *older = (void *)task;

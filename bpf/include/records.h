@@ -44,6 +44,7 @@ struct task_record {
 	__u64 start; /* ns since boot: /proc/<pid>/stat has it in clock ticks */
 	__u64 netns; /* cookie; 0 for a task that has exited */
 	__u32 netns_inode, flags;
+	__u32 parent, unused; /* the process that will wait for it; 0 if that is out of sight */
 	__u64 cgroup, cgroup_v1; /* of the unified hierarchy, and of a v1 one where there is any */
 	__u64 io[IO_STATS]; /* rchar wchar syscr syscw read_bytes write_bytes cancelled_write_bytes */
 };

@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail, ensure};
 use kubeskoop_exporter_tests::lab::cgroup::Cgroup;
 use kubeskoop_exporter_tests::lab::command::output;
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
+use kubeskoop_exporter_tests::lab::helper::Helper;
 use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::path::Path;
 use kubeskoop_exporter_tests::lab::process::Guard;
-use kubeskoop_exporter_tests::lab::tools::workspace_root;
 use kubeskoop_exporter_tests::lab::traffic;
 use kubeskoop_exporter_tests::lab::wait::eventually;
 use kubeskoop_exporter_tests::on_both_paths;
@@ -181,17 +181,8 @@ fn a_process_that_moves_between_scan_and_read_gives_no_numbers_to_the_namespace_
 }
 
 fn a_process_whose_main_thread_has_exited_is_read_through_another_thread(path: Path) -> Result<()> {
-    let directory = tempfile::tempdir()?;
-    let program = directory.path().join("leaderless");
-    let source = workspace_root()?.join("tests/helpers/leaderless.c");
-    output(
-        Command::new("cc")
-            .arg("-pthread")
-            .arg("-o")
-            .arg(&program)
-            .arg(source),
-    )?;
-    let process = Guard::spawn(Command::new("unshare").arg("--net").arg(&program))?;
+    let leaderless = Helper::compile("leaderless")?;
+    let process = Guard::spawn(Command::new("unshare").arg("--net").arg(leaderless.program()))?;
     let pid = process.pid().to_string();
     // The zombie of a main thread has no namespace any more.
     eventually(SOON, || Ok(netns_of(&pid).is_err()))?;

@@ -3,42 +3,51 @@
 #[path = "cli/unprivileged.rs"]
 mod unprivileged;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use kubeskoop_exporter_tests::lab::command::output;
 use kubeskoop_exporter_tests::lab::exporter::{Builder, Exporter};
+use kubeskoop_exporter_tests::lab::helper::Helper;
 use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::path::Path;
-use kubeskoop_exporter_tests::lab::tools::workspace_root;
 use kubeskoop_exporter_tests::lab::traffic;
 use serde_json::Value;
 use unprivileged::{OpenDirectory, as_nobody};
 
-const EVERY_SCRAPE_COLLECTS: &str = "interval: 0\n";
+const EVERY_SCRAPE_COLLECTS: &str =
+    "interval: 0\nmetrics: {probes: [tcp, netdev, udp, tcpsummary, io, fd]}\n";
+/// Each of these has a pass and something that stands in for it.
+const INSTEAD: [(&str, &str); 4] = [
+    ("tcp", "procfs"),
+    ("tcpsummary", "netlink"),
+    ("io", "procfs"),
+    ("fd", "procfs"),
+];
 const NOPORTS: &str = "kubeskoop_udp_noports";
 
-/// What `/status` says of the probe tcp: its source and the reason for it.
-fn source_of_tcp(exporter: &Exporter) -> Result<(String, String)> {
+/// What `/status` says of each probe: its source and the reason for it.
+fn sources(exporter: &Exporter) -> Result<BTreeMap<String, (String, String)>> {
     exporter.scrape()?;
     let status: Value = serde_json::from_str(&exporter.get("/status")?.body)?;
     let probes = status["probes"].as_array().context("a list of probes")?;
-    let tcp = probes
-        .iter()
-        .find(|probe| probe["name"] == "tcp")
-        .context("tcp")?;
-    ensure!(tcp["state"] == "up", "{tcp}");
-    let text = |key: &str| tcp[key].as_str().unwrap_or_default().to_owned();
-    Ok((text("source"), text("reason")))
+    let source = |probe: &Value| {
+        ensure!(probe["state"] == "up", "{probe}");
+        let text = |key: &str| probe[key].as_str().unwrap_or_default().to_owned();
+        Ok((text("name"), (text("source"), text("reason"))))
+    };
+    probes.iter().map(source).collect()
 }
 
-/// The files are read, the log and `/status` say why, and the numbers are there.
+/// Files and netlink take over, the log and `/status` say why, and the numbers are there.
 fn files_take_over(builder: Builder, why: &str) -> Result<()> {
     let exporter = builder.config(EVERY_SCRAPE_COLLECTS).start()?;
-    let (source, reason) = source_of_tcp(&exporter)?;
-    assert_eq!(source, "procfs", "{reason}");
-    assert!(reason.contains(why), "{reason:?} does not say {why:?}");
+    let sources = sources(&exporter)?;
+    for (probe, instead) in INSTEAD {
+        let (source, reason) = &sources[probe];
+        assert_eq!(source, instead, "{probe}: {reason}");
+        assert!(reason.contains(why), "{probe}: {reason:?} does not say {why:?}");
+    }
     assert!(
         exporter.log().contains(why),
         "the log does not say {why:?}: {}",
@@ -96,12 +105,11 @@ fn in_a_pid_namespace_the_files_take_over_and_say_so() -> Result<()> {
 
 #[test]
 fn where_seccomp_forbids_bpf_the_files_take_over_and_say_so() -> Result<()> {
-    let directory = tempfile::tempdir()?;
-    let wrapper = directory.path().join("without_bpf");
-    let source = workspace_root()?.join("tests/helpers/without_bpf.c");
-    output(Command::new("cc").arg("-o").arg(&wrapper).arg(source))?;
-    let wrapper = [wrapper.to_string_lossy().into_owned()];
-    files_take_over(Exporter::builder().wrap(wrapper), "forbidden by seccomp")
+    let without_bpf = Helper::compile("without_bpf")?;
+    files_take_over(
+        Exporter::builder().wrap([without_bpf.program()]),
+        "forbidden by seccomp",
+    )
 }
 
 #[test]

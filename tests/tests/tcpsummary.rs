@@ -44,6 +44,7 @@ on_both_paths!(
     a_connection_that_only_the_peer_has_closed_is_in_close_wait_and_then_in_time_wait_there,
     a_connect_that_nobody_answers_is_in_syn_sent,
     a_handshake_that_does_not_end_is_in_syn_recv,
+    a_namespace_without_a_process_has_its_connections,
 );
 
 /// A client, a server and one who has nothing to do with either, under a running exporter.
@@ -53,19 +54,40 @@ struct Lab {
     server: Netns,
     bystander: Netns,
     pair: Pair,
+    _inhabitants: Vec<Guard>,
 }
 
+/// A namespace that no pass sees is entered; without this nobody enters any.
+const WITHOUT_ENTERING: [&str; 2] = ["setpriv", "--bounding-set=-sys_admin"];
+
 impl Lab {
+    /// With a process in each namespace. On the path of the passes these alone must do.
     fn new(path: Path) -> Result<Self> {
+        let builder = path.builder().config(CONFIG);
+        let exporter = match path {
+            Path::Pass => builder.wrap(WITHOUT_ENTERING).start()?,
+            Path::Files => builder.start()?,
+        };
+        path.is_taken(&exporter)?;
+        Self::with(exporter, true)
+    }
+
+    fn with(exporter: Exporter, is_inhabited: bool) -> Result<Self> {
         let (client, server) = (Netns::new("client")?, Netns::new("server")?);
         let bystander = Netns::new("bystander")?;
         let pair = Netns::connect(&client, &server)?;
+        let inhabitants = [&client, &server, &bystander]
+            .into_iter()
+            .filter(|_| is_inhabited)
+            .map(Netns::spawn_sleeper)
+            .collect::<Result<_>>()?;
         Ok(Self {
-            exporter: path.exporter(CONFIG)?,
+            exporter,
             client,
             server,
             bystander,
             pair,
+            _inhabitants: inhabitants,
         })
     }
 
@@ -310,15 +332,16 @@ fn a_connection_that_only_the_peer_has_closed_is_in_close_wait_and_then_in_time_
         let client = lab.connect(connect, &listener)?;
         let server = listener.accept()?.0;
         drop(client);
-        let closed_before = TcpSockets {
-            time_wait: number - 1,
+        // It waits for the other side in FIN_WAIT_2, as something that nobody holds any more.
+        let half_closed = TcpSockets {
+            time_wait: number,
             ..TcpSockets::default()
         };
         let close_wait = TcpSockets {
             close_wait: 1,
             ..TcpSockets::default()
         };
-        lab.expect(closed_before, close_wait)?;
+        lab.expect(half_closed, close_wait)?;
         drop(server);
         let closed = TcpSockets {
             time_wait: number,
@@ -328,6 +351,16 @@ fn a_connection_that_only_the_peer_has_closed_is_in_close_wait_and_then_in_time_
             .with_context(|| format!("{connect} of {listen}"))?;
     }
     Ok(())
+}
+
+/// One that only a mount keeps.
+fn a_namespace_without_a_process_has_its_connections(path: Path) -> Result<()> {
+    let lab = Lab::with(path.exporter(CONFIG)?, false)?;
+    let (listen, connect) = lab.addresses()[0];
+    let listener = lab.listen(listen)?;
+    let _connections = Connections::new(&lab, connect, &listener, 2)?;
+    let (client, server) = established(CONNECTIONS)?;
+    lab.expect(client, server)
 }
 
 fn a_connect_that_nobody_answers_is_in_syn_sent(path: Path) -> Result<()> {

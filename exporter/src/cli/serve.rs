@@ -14,6 +14,7 @@ use super::{Common, logging, own_pod};
 use crate::collector::{Collection, Collector, Engine};
 use crate::config::watch::FileWatch;
 use crate::config::{self, Loaded, default_path};
+use crate::kernel::allocator::give_back_large_buffers;
 use crate::kernel::own_process;
 use crate::node::EntityKind;
 use crate::server::{InForce, Listener, Router, Server};
@@ -25,6 +26,7 @@ const FINISH: Duration = Duration::from_millis(600);
 
 /// Runs until SIGTERM or SIGINT.
 pub fn serve(common: &Common) -> anyhow::Result<()> {
+    give_back_large_buffers();
     let level = logging::init(common.log_format);
     // Before the file is read: no change of it goes unseen.
     let watch = FileWatch::new(common.config.as_deref().unwrap_or(default_path()));

@@ -101,6 +101,8 @@ pub struct ProbeStatus {
     pub errors_total: u64,
     /// Series left out since the exporter started.
     pub series_dropped_total: u64,
+    /// Counts that found no room in a BPF map since the exporter started.
+    pub map_full_total: u64,
 }
 
 fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

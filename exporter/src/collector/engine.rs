@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::collection::{Collection, ProbeResult, ProbeState, ProbeStatus};
-use super::group::{ByPass, FILES_SOURCE, Group, GroupResult, Member, Outcome};
+use super::group::{ByPass, FILES_SOURCE, Group, GroupResult, Member, Outcome, Scene};
 use super::passes::Passes;
 use super::series;
 use crate::config::Config;
@@ -14,7 +14,7 @@ use crate::kernel::own_process::thread_cpu;
 use crate::kernel::procfs::ProcFs;
 use crate::metrics::Samples;
 use crate::node::{Entities, Naming, ScanProblem, Scanner, is_in};
-use crate::probes::{ProbeError, ProbeSpec};
+use crate::probes::{Pass, ProbeError, ProbeSpec};
 
 /// The source of probes that a pass serves.
 const PASS_SOURCE: &str = "bpf";
@@ -43,6 +43,7 @@ pub struct Engine {
 struct Totals {
     errors: u64,
     series_dropped: u64,
+    map_full: u64,
     state: Option<ProbeState>,
 }
 
@@ -80,11 +81,11 @@ impl Engine {
         let (started, cpu) = (Instant::now(), thread_cpu());
         self.number += 1;
         self.reconfigure(config);
-        let pass = self.passes.read();
-        let shared = Arc::new(self.scanner.scan(&self.naming, pass.as_deref()));
-        let covered = Arc::new(Passes::covered(&shared, pass.as_deref()));
-        let results = self.read(&shared, &covered, deadline);
-        let mut entities = Arc::unwrap_or_clone(shared);
+        let seen = self.passes.read(self.wants_files());
+        let entities = self.scanner.scan(&self.naming, seen.tasks.as_deref());
+        let scene = Arc::new(Scene { entities, seen });
+        let results = self.read(&scene, deadline);
+        let Scene { mut entities, seen } = Arc::unwrap_or_clone(scene);
         let mut worked = thread_cpu().saturating_sub(cpu);
         let mut outcomes = Vec::new();
         let mut closed = 0;
@@ -101,8 +102,8 @@ impl Engine {
             );
         }
         self.discard_moved(&entities, readers, &mut outcomes);
-        if let Some(pass) = &pass {
-            self.fill_by_pass(&entities, pass, &mut outcomes);
+        if let Some(tasks) = &seen.tasks {
+            self.fill_by_pass(&entities, tasks, &mut outcomes);
         }
         if closed > 0 {
             entities.problems.push(ScanProblem::Closed(closed));
@@ -163,29 +164,23 @@ impl Engine {
         }
     }
 
+    /// Whether a probe wants the pass over all open files.
+    fn wants_files(&self) -> bool {
+        let mut members = self.idle.iter().flat_map(|group| &group.members);
+        members.any(|member| member.probe.pass() == Some(Pass::Files))
+    }
+
     /// Has every idle group read, on threads that a hanging read cannot take from anyone else.
-    fn read(
-        &mut self,
-        entities: &Arc<Entities>,
-        covered: &Arc<Vec<bool>>,
-        deadline: Duration,
-    ) -> Vec<GroupResult> {
+    fn read(&mut self, scene: &Arc<Scene>, deadline: Duration) -> Vec<GroupResult> {
         for member in self.idle.iter_mut().flat_map(|group| &mut group.members) {
-            member.by_pass = match (
-                self.passes.serves(member.spec.name),
-                self.passes.serves_host(member.spec.name),
-            ) {
-                (false, _) => ByPass::Nobody,
-                (true, false) => ByPass::AllButHost,
-                (true, true) => ByPass::All,
-            };
+            member.by_pass = self.passes.serves(member);
         }
         let until = Instant::now() + deadline;
         let mut waiting = self.idle.len();
         let queue: Arc<Mutex<VecDeque<Group>>> = Arc::new(Mutex::new(self.idle.drain(..).collect()));
         let workers = WORKERS.min(waiting);
         for worker in 0..workers {
-            self.spawn_worker(worker, &queue, (entities, covered));
+            self.spawn_worker(worker, &queue, scene);
         }
         let mut results = Vec::new();
         // A worker that hangs must not keep the groups behind it from being read.
@@ -205,7 +200,7 @@ impl Engine {
                 }
                 Err(_) if !replaced => {
                     replaced = true;
-                    (0..workers).for_each(|worker| self.spawn_worker(worker, &queue, (entities, covered)));
+                    (0..workers).for_each(|worker| self.spawn_worker(worker, &queue, scene));
                 }
                 Err(_) => break,
             }
@@ -216,20 +211,15 @@ impl Engine {
         results
     }
 
-    fn spawn_worker(
-        &self,
-        worker: usize,
-        queue: &Arc<Mutex<VecDeque<Group>>>,
-        (entities, covered): (&Arc<Entities>, &Arc<Vec<bool>>),
-    ) {
-        let (queue, entities, covered) = (Arc::clone(queue), Arc::clone(entities), Arc::clone(covered));
+    fn spawn_worker(&self, worker: usize, queue: &Arc<Mutex<VecDeque<Group>>>, scene: &Arc<Scene>) {
+        let (queue, scene) = (Arc::clone(queue), Arc::clone(scene));
         let (procfs, finish) = (self.procfs.clone(), self.finish.clone());
         let (generation, number) = (self.generation, self.number);
         let work = move || {
             loop {
                 let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                 let Some(mut group) = next else { return };
-                let result = group.run(&procfs, &entities, &covered);
+                let result = group.run(&procfs, &scene);
                 if finish
                     .send(Finished {
                         group,
@@ -282,11 +272,10 @@ impl Engine {
     }
 
     /// What the pass gives does not depend on any reader.
-    fn fill_by_pass(&self, entities: &Entities, pass: &TaskSnapshot, outcomes: &mut [(Outcome, Duration)]) {
+    fn fill_by_pass(&self, entities: &Entities, tasks: &TaskSnapshot, outcomes: &mut [(Outcome, Duration)]) {
         for (outcome, _) in outcomes {
-            if self.passes.serves(outcome.rows.spec.name) {
+            if self.passes.fill(&mut outcome.rows, entities, tasks) {
                 outcome.source = PASS_SOURCE;
-                self.passes.fill(&mut outcome.rows, entities, pass);
             }
         }
     }
@@ -305,7 +294,10 @@ impl Engine {
                 .iter()
                 .position(|(outcome, _)| outcome.rows.spec.name == spec.name);
             match of_spec.map(|at| outcomes.swap_remove(at)) {
-                Some((outcome, duration)) => judged(outcome, duration, totals, self.passes.reason(spec)),
+                Some((outcome, duration)) => {
+                    let not_by_pass = self.passes.reason(spec, outcome.pass);
+                    judged(outcome, duration, totals, not_by_pass)
+                }
                 None => late(spec, entities, deadline, totals),
             }
         };
@@ -323,6 +315,7 @@ impl Engine {
             *totals = Totals {
                 errors: status.errors_total,
                 series_dropped: status.series_dropped_total,
+                map_full: status.map_full_total,
                 state: Some(status.state),
             };
         }
@@ -337,14 +330,13 @@ fn judged(outcome: Outcome, duration: Duration, totals: Totals, not_by_pass: Opt
             let reason = error.unwrap_or_else(|| "no network namespace could be read".into());
             (ProbeState::Failed, Some(reason))
         }
-        (_, _, Some(error)) => (
-            ProbeState::Up,
-            Some(format!(
-                "{} namespaces could not be read in full: {error}",
-                rows.failed
-            )),
-        ),
-        (_, _, None) => (ProbeState::Up, not_by_pass),
+        (_, _, error) => {
+            let instead = not_by_pass.map(|why| format!("{}: {why}", instead(outcome.source)));
+            let failed =
+                error.map(|error| format!("{} namespaces could not be read in full: {error}", rows.failed));
+            let reasons: Vec<String> = instead.into_iter().chain(failed).collect();
+            (ProbeState::Up, (!reasons.is_empty()).then(|| reasons.join("; ")))
+        }
     };
     let status = ProbeStatus {
         state,
@@ -354,11 +346,20 @@ fn judged(outcome: Outcome, duration: Duration, totals: Totals, not_by_pass: Opt
         series: 0,
         errors_total: totals.errors + rows.failed as u64,
         series_dropped_total: totals.series_dropped,
+        map_full_total: totals.map_full + rows.without_room,
     };
     ProbeResult {
         spec: rows.spec,
         samples: rows.samples,
         status,
+    }
+}
+
+/// Where the numbers come from that a pass does not give.
+fn instead(source: &str) -> &'static str {
+    match source {
+        "netlink" => "asked over netlink",
+        _ => "read from files",
     }
 }
 
@@ -371,6 +372,7 @@ fn late(spec: &'static ProbeSpec, entities: usize, deadline: Duration, totals: T
         series: 0,
         errors_total: totals.errors + 1,
         series_dropped_total: totals.series_dropped,
+        map_full_total: totals.map_full,
     };
     ProbeResult {
         spec,

@@ -8,7 +8,7 @@ use crate::config::{Args, ProbeConfig};
 use crate::kernel::own_process::thread_cpu;
 use crate::kernel::procfs::{NetFile, NetnsFiles, ProcFs};
 use crate::node::{Entities, Entity};
-use crate::probes::{NetnsView, NodeView, Probe, ProbeError, ProbeSpec, Rows};
+use crate::probes::{NetnsView, NodeView, Pass, Probe, ProbeError, ProbeSpec, Rows, Seen};
 
 /// The source of probes that read files.
 pub const FILES_SOURCE: &str = "procfs";
@@ -18,11 +18,26 @@ pub struct Member {
     pub spec: &'static ProbeSpec,
     pub args: Args,
     pub probe: Probe,
-    /// Of the entities that the BPF pass covers, those whose numbers it gives.
+    /// Of the entities that the BPF passes cover, those whose numbers they give.
     pub by_pass: ByPass,
 }
 
-/// Whose numbers the BPF pass gives.
+/// What a collection begins with: who is on the node, and what the passes saw.
+#[derive(Debug, Default, Clone)]
+pub struct Scene {
+    pub entities: Entities,
+    pub seen: Seen,
+}
+
+impl Scene {
+    /// Whether the pass over all tasks has the counters of an entity.
+    pub fn covers(&self, entity: &Entity) -> bool {
+        let tasks = self.seen.tasks.as_ref().zip(entity.cookie);
+        tasks.is_some_and(|(tasks, cookie)| tasks.netns.contains_key(&cookie))
+    }
+}
+
+/// Whose numbers the BPF passes give.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ByPass {
     /// Nobody's.
@@ -98,6 +113,8 @@ pub struct GroupResult {
 pub struct Outcome {
     pub rows: Rows,
     pub source: &'static str,
+    /// The pass that it takes its numbers from by itself.
+    pub pass: Option<Pass>,
     stopped: bool,
 }
 
@@ -110,6 +127,7 @@ impl Outcome {
         Self {
             rows: Rows::new(member.spec, entities),
             source,
+            pass: member.probe.pass(),
             stopped: false,
         }
     }
@@ -151,10 +169,10 @@ impl Group {
         groups
     }
 
-    /// Collects from every entity; for those in `covered` only what the pass does not give.
-    pub fn run(&mut self, procfs: &ProcFs, entities: &Entities, covered: &[bool]) -> GroupResult {
+    /// Collects from every entity what the passes do not give.
+    pub fn run(&mut self, procfs: &ProcFs, scene: &Scene) -> GroupResult {
         let (began, cpu) = (Instant::now(), thread_cpu());
-        let count = entities.exported.len();
+        let count = scene.entities.exported.len();
         let mut result = GroupResult {
             outcomes: self
                 .members
@@ -163,9 +181,9 @@ impl Group {
                 .collect(),
             ..GroupResult::default()
         };
-        self.prepare(&NodeView { procfs, entities }, &mut result);
+        self.prepare(procfs, scene, &mut result);
         if !self.files.is_empty() {
-            self.read_files(procfs, entities, covered, &mut result);
+            self.read_files(procfs, scene, &mut result);
         }
         result.duration = began.elapsed();
         result.cpu = thread_cpu().saturating_sub(cpu);
@@ -173,8 +191,18 @@ impl Group {
     }
 
     /// What is done once for the node: all of it, by a probe that gathers everything by itself.
-    fn prepare(&mut self, node: &NodeView<'_>, result: &mut GroupResult) {
+    fn prepare(&mut self, procfs: &ProcFs, scene: &Scene, result: &mut GroupResult) {
+        let nothing = Seen::default();
         for (member, outcome) in self.members.iter_mut().zip(&mut result.outcomes) {
+            let node = &NodeView {
+                procfs,
+                entities: &scene.entities,
+                seen: if member.by_pass == ByPass::Nobody {
+                    &nothing
+                } else {
+                    &scene.seen
+                },
+            };
             let done = guarded(|| match &mut member.probe {
                 Probe::Files(probe) => probe.prepare(node),
                 Probe::Node(probe) => probe.collect(node, &mut outcome.rows),
@@ -187,18 +215,12 @@ impl Group {
         }
     }
 
-    fn read_files(
-        &mut self,
-        procfs: &ProcFs,
-        entities: &Entities,
-        covered: &[bool],
-        result: &mut GroupResult,
-    ) {
-        let host = entities.host().map(|host| host.inode);
+    fn read_files(&mut self, procfs: &ProcFs, scene: &Scene, result: &mut GroupResult) {
+        let host = scene.entities.host().map(|host| host.inode);
         let left_by_pass = [false, true].map(|is_host| self.files_left_by_pass(is_host));
-        for (index, entity) in entities.exported.iter().enumerate() {
+        for (index, entity) in scene.entities.exported.iter().enumerate() {
             let is_host = host == Some(entity.inode);
-            let is_covered = covered.get(index).copied().unwrap_or(false);
+            let is_covered = scene.covers(entity);
             if !self
                 .members
                 .iter()

@@ -1,161 +1,181 @@
-//! The BPF pass over all tasks: whether it can be used, whether it is right, and what to do if not.
+//! The BPF passes: whether they can be used, whether they are right, and what to do if not.
 
 mod plan;
+mod state;
 mod trust;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use crate::kernel::bpf::{BpfError, TaskPass, TaskSnapshot};
+use rustc_hash::FxHashMap;
+
+use self::state::PassState;
+use super::group::{ByPass, Member};
+use crate::kernel::bpf::{BpfError, FilePass, FileSnapshot, TaskPass, TaskSnapshot};
 use crate::kernel::procfs::ProcFs;
 use crate::node::{Entities, EntityKind};
-use crate::probes::{ProbeSpec, Rows};
+use crate::probes::{Pass, Probe, ProbeSpec, Rows, Seen};
 
 pub use plan::PassPlan;
 
 /// `PROC_PID_INIT_INO` of `linux/proc_ns.h`: the pid namespace of the host.
 const HOST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
-/// How often the pass is compared with the files, and tried again if it failed.
-const CHECK_EVERY: Duration = Duration::from_mins(5);
 
-/// The pass, or why there is none.
+/// Probes that a pass could serve and does not, since it says something else than the kernel's files.
+pub type Distrusted = FxHashMap<&'static str, BpfError>;
+
+/// The passes, or why there are none.
 #[derive(Debug)]
 pub struct Passes {
     procfs: ProcFs,
     wanted: bool,
-    pass: Option<TaskPass>,
+    tasks: PassState<TaskPass>,
+    files: PassState<FilePass>,
     plans: Vec<PassPlan>,
-    state: Result<(), BpfError>,
-    checked: Option<Instant>,
+    distrusted: Distrusted,
 }
 
 impl Passes {
     /// Nothing is loaded before the first collection; never if `wanted` is false.
     pub fn new(procfs: ProcFs, wanted: bool) -> Self {
-        let state = Err(BpfError::Off);
         if !wanted {
             tracing::info!("counters are read from files: {}", BpfError::Off);
         }
         Self {
             procfs,
             wanted,
-            pass: None,
+            tasks: PassState::new("counters and processes are read"),
+            files: PassState::new("sockets and descriptors are read"),
             plans: Vec::new(),
-            state,
-            checked: None,
+            distrusted: Distrusted::default(),
         }
     }
 
-    /// Goes over all tasks; `None` where that cannot be done or trusted, see [`Passes::reason`].
-    pub fn read(&mut self) -> Option<Arc<TaskSnapshot>> {
-        let is_due = self
-            .checked
-            .is_none_or(|checked| checked.elapsed() >= CHECK_EVERY);
-        if self.wanted && is_due {
-            self.checked = Some(Instant::now());
-            let state = self.check();
-            self.change(state);
-        }
-        if self.state.is_err() {
-            return None;
-        }
-        let pass = self.pass.as_mut()?;
-        match pass.read() {
-            Ok(snapshot) => {
-                let new_cgroups = pass.take_new_cgroups();
-                Some(Arc::new(TaskSnapshot {
-                    new_cgroups,
-                    ..snapshot
-                }))
-            }
-            Err(error) => {
-                self.change(Err(BpfError::of_io("reading the task pass", &error)));
-                None
-            }
-        }
+    /// Goes over all tasks and, if `files` are wanted, over all open files. What cannot be done or
+    /// not be trusted is left out, see [`Passes::reason`].
+    pub fn read(&mut self, files: bool) -> Seen {
+        let tasks = self.read_tasks().map(Arc::new);
+        let files = if files && tasks.is_some() {
+            self.read_files().map(Arc::new)
+        } else {
+            None
+        };
+        Seen { tasks, files }
     }
 
     /// Goes over all tasks once more, to see whether they are still where they were.
     pub fn read_again(&mut self) -> Option<TaskSnapshot> {
-        self.pass.as_mut()?.read().ok()
+        self.tasks.loaded()?.read().ok()
     }
 
-    /// Why the files are read for a probe that a pass could serve, in words.
-    pub fn reason(&self, spec: &ProbeSpec) -> Option<String> {
-        let error = self.state.as_ref().err()?;
-        plan::could_serve(spec).then(|| format!("read from files: {error}"))
+    /// Why another source is taken for a probe that a pass could serve.
+    pub fn reason(&self, spec: &ProbeSpec, pass: Option<Pass>) -> Option<String> {
+        let pass = pass.or_else(|| plan::could_serve(spec).then_some(Pass::Tasks))?;
+        let error = self
+            .tasks
+            .error()
+            .or_else(|| self.files.error().filter(|_| pass == Pass::Files))
+            .or_else(|| self.distrusted.get(spec.name))?;
+        Some(error.to_string())
     }
 
-    /// `true` if the numbers of a probe come from the pass where there is one.
-    pub fn serves(&self, probe: &str) -> bool {
-        self.state.is_ok() && self.plan(probe).is_some()
+    /// Whose numbers the passes give of a probe. Some metrics of the node are only in files.
+    pub fn serves(&self, member: &Member) -> ByPass {
+        let name = member.spec.name;
+        if self.tasks.error().is_some() || self.distrusted.contains_key(name) {
+            return ByPass::Nobody;
+        }
+        match &member.probe {
+            Probe::Files(_) => match self.plan(name) {
+                None => ByPass::Nobody,
+                Some(plan) if plan.is_whole() => ByPass::All,
+                Some(_) => ByPass::AllButHost,
+            },
+            Probe::Node(probe) => match probe.pass() {
+                None => ByPass::Nobody,
+                Some(Pass::Files) if self.files.error().is_some() => ByPass::Nobody,
+                Some(_) => ByPass::All,
+            },
+        }
     }
 
-    /// `true` if that holds for the host too: some metrics of the node are only in files.
-    pub fn serves_host(&self, probe: &str) -> bool {
-        self.serves(probe) && self.plan(probe).is_some_and(PassPlan::is_whole)
-    }
-
-    /// For each exported entity, whether the pass has its counters.
-    pub fn covered(entities: &Entities, snapshot: Option<&TaskSnapshot>) -> Vec<bool> {
-        let has_counters = |snapshot: &TaskSnapshot, cookie: u64| snapshot.netns.contains_key(&cookie);
-        let is_covered = |cookie: Option<u64>| {
-            snapshot
-                .zip(cookie)
-                .is_some_and(|(it, cookie)| has_counters(it, cookie))
-        };
-        entities
-            .exported
-            .iter()
-            .map(|entity| is_covered(entity.cookie))
-            .collect()
-    }
-
-    /// Fills the rows of a probe that the pass serves.
-    pub fn fill(&self, rows: &mut Rows, entities: &Entities, snapshot: &TaskSnapshot) {
+    /// Fills the rows of a probe whose columns a pass gives; `false` if it gives none of them.
+    pub fn fill(&self, rows: &mut Rows, entities: &Entities, tasks: &TaskSnapshot) -> bool {
         let Some(plan) = self.plan(rows.spec.name) else {
-            return;
+            return false;
         };
         for (index, entity) in entities.exported.iter().enumerate() {
-            let counters = entity.cookie.and_then(|cookie| snapshot.netns.get(&cookie));
+            let counters = entity.cookie.and_then(|cookie| tasks.netns.get(&cookie));
             let by_files = entity.kind == EntityKind::Host && !plan.is_whole();
             if let Some(counters) = counters.filter(|_| !by_files) {
                 plan.fill(counters, rows, index);
             }
         }
+        true
     }
 
     fn plan(&self, probe: &str) -> Option<&PassPlan> {
-        self.plans.iter().find(|plan| plan.probe() == probe)
+        let mut trusted = self
+            .plans
+            .iter()
+            .filter(|plan| !self.distrusted.contains_key(plan.probe()));
+        trusted.find(|plan| plan.probe() == probe)
+    }
+
+    fn read_tasks(&mut self) -> Option<TaskSnapshot> {
+        if self.wanted && self.tasks.is_due() {
+            let checked = self.check_tasks();
+            self.tasks.change(checked);
+        }
+        let pass = self.tasks.usable()?;
+        match pass.read() {
+            Ok(snapshot) => {
+                let new_cgroups = pass.take_new_cgroups();
+                Some(TaskSnapshot {
+                    new_cgroups,
+                    ..snapshot
+                })
+            }
+            Err(error) => {
+                let error = BpfError::of_io("reading the task pass", &error);
+                self.tasks.change(Err(error));
+                None
+            }
+        }
+    }
+
+    fn read_files(&mut self) -> Option<FileSnapshot> {
+        if self.files.is_due() {
+            let checked = self.check_files();
+            self.files.change(checked);
+        }
+        let read = self.files.usable()?.read();
+        read.map_err(|error| self.files.change(Err(error))).ok()
     }
 
     /// Loads the pass unless it is loaded, and compares it with the files.
-    fn check(&mut self) -> Result<(), BpfError> {
+    fn check_tasks(&mut self) -> Result<(), BpfError> {
         if !self.procfs.is_own() {
             return Err(BpfError::OtherProcFs);
         }
         if self.procfs.namespace_inode("self/ns/pid").ok() != Some(HOST_PID_NAMESPACE) {
             return Err(BpfError::PidNamespace);
         }
-        let pass = match &mut self.pass {
-            Some(pass) => pass,
-            none => {
-                let pass = TaskPass::load()?;
-                self.plans = plan::all(pass.layout());
-                none.insert(pass)
+        let (pass, is_new) = self.tasks.load(TaskPass::load)?;
+        if is_new {
+            self.plans = plan::all(pass.layout());
+        }
+        let distrusted = trust::compare_tasks(&self.procfs, pass, &self.plans)?;
+        for (probe, error) in &distrusted {
+            if self.distrusted.get(probe) != Some(error) {
+                tracing::warn!(probe, "the BPF pass over all tasks is not used: {error}");
             }
-        };
-        trust::compare(&self.procfs, pass, &self.plans)
+        }
+        self.distrusted = distrusted;
+        Ok(())
     }
 
-    fn change(&mut self, state: Result<(), BpfError>) {
-        if self.state == state {
-            return;
-        }
-        match &state {
-            Ok(()) => tracing::info!("counters are read by a BPF pass over all tasks"),
-            Err(error) => tracing::warn!("counters are read from files, which costs more: {error}"),
-        }
-        self.state = state;
+    fn check_files(&mut self) -> Result<(), BpfError> {
+        let (pass, _) = self.files.load(FilePass::load)?;
+        trust::compare_files(&self.procfs, pass)
     }
 }

@@ -1,5 +1,6 @@
 //! Every door to the kernel: procfs parsers, namespaces, netlink. Nothing else opens `/proc`.
 
+pub mod allocator;
 pub mod bpf;
 pub mod links;
 pub mod netlink;
@@ -8,4 +9,5 @@ pub mod own_process;
 pub mod procfs;
 pub mod qdisc;
 pub mod sock_diag;
+pub mod tcp;
 pub mod visit;

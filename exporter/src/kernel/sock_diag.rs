@@ -7,6 +7,7 @@
 use std::io;
 
 use super::netlink::Dump;
+use super::tcp::TcpSummary;
 
 const TCPDIAG_GETSOCK: u16 = 18;
 /// `struct inet_diag_req`: four bytes, the addresses, the states, the tables. The kernel passes
@@ -20,52 +21,15 @@ const SYN_SENT: u8 = 2;
 /// is `TCP_NEW_SYN_RECV` (12). Whoever asks for `TCP_SYN_RECV` gets it (`inet_diag_dump_icsk`), and
 /// under that name (`inet_req_diag_fill`).
 const SYN_RECV: u8 = 3;
+/// Sockets whose process waits for the peer to close too, and what is left of those it has closed.
+const FIN_WAIT_2: u8 = 5;
 const TIME_WAIT: u8 = 6;
 const CLOSE_WAIT: u8 = 8;
 /// Without `LISTEN` the hash of listeners is not walked.
-const STATES: u32 = 1 << ESTABLISHED | 1 << SYN_SENT | 1 << SYN_RECV | 1 << TIME_WAIT | 1 << CLOSE_WAIT;
-
-/// The TCP sockets of a namespace by state, IPv4 and IPv6, and what waits in them.
-///
-/// A connection is there from its first SYN, also before it is accepted and however many processes
-/// hold it: it is counted where the kernel looks packets up, once.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct TcpSummary {
-    /// Sockets in `ESTABLISHED`.
-    pub established: u64,
-    /// Sockets in `TIME_WAIT`. What is left of a socket in `FIN_WAIT_2` is not among them, though
-    /// the kernel keeps both alike and `tw` of `/proc/net/sockstat` counts both.
-    pub time_wait: u64,
-    /// Sockets in `CLOSE_WAIT`.
-    pub close_wait: u64,
-    /// Sockets in `SYN_SENT`.
-    pub syn_sent: u64,
-    /// Sockets in `SYN_RECV`.
-    pub syn_recv: u64,
-    /// Bytes written and not acknowledged, of sockets in `ESTABLISHED`: `write_seq - snd_una`
-    /// (`tcp_diag_get_info`).
-    pub tx_queue: u64,
-    /// Bytes received in order and not read, of sockets in `ESTABLISHED`: `rcv_nxt - copied_seq`.
-    pub rx_queue: u64,
-}
-
-impl TcpSummary {
-    fn add(&mut self, socket: &TcpSocket) {
-        match socket.state {
-            ESTABLISHED => {
-                self.established += 1;
-                self.tx_queue += u64::from(socket.tx_queue);
-                self.rx_queue += u64::from(socket.rx_queue);
-            }
-            SYN_SENT => self.syn_sent += 1,
-            SYN_RECV => self.syn_recv += 1,
-            TIME_WAIT => self.time_wait += 1,
-            CLOSE_WAIT => self.close_wait += 1,
-            // Nobody asked for it.
-            _ => {}
-        }
-    }
-}
+const STATES: u32 =
+    1 << ESTABLISHED | 1 << SYN_SENT | 1 << SYN_RECV | 1 << FIN_WAIT_2 | 1 << TIME_WAIT | 1 << CLOSE_WAIT;
+/// `idiag_timer` of a `inet_timewait_sock`, whatever its state (`inet_twsk_diag_fill`).
+const TIMER_OF_TIME_WAIT: u8 = 3;
 
 /// A dump of TCP sockets, to be asked for in one namespace after another.
 #[derive(Debug)]
@@ -93,10 +57,19 @@ impl TcpDump {
     /// The kernel does not answer ([`io::ErrorKind::NotFound`] if it has no `tcp_diag`), or in a
     /// way that is not understood.
     pub fn summary(&mut self) -> io::Result<TcpSummary> {
+        self.summary_of(|_| true)
+    }
+
+    /// The same of the sockets whose inode is `wanted`. What nobody has a descriptor of has inode 0.
+    ///
+    /// # Errors
+    /// See [`TcpDump::summary`].
+    pub fn summary_of(&mut self, wanted: impl Fn(u32) -> bool) -> io::Result<TcpSummary> {
         let mut summary = TcpSummary::default();
         let mut all_understood = true;
         self.dump.run(|message| match socket_of(message) {
-            Some(socket) => summary.add(&socket),
+            Some(socket) if wanted(socket.inode) => socket.add_to(&mut summary),
+            Some(_) => {}
             None => all_understood = false,
         })?;
         if !all_understood {
@@ -109,18 +82,41 @@ impl TcpDump {
 #[derive(Debug, PartialEq, Eq)]
 struct TcpSocket {
     state: u8,
+    timer: u8,
     rx_queue: u32,
     tx_queue: u32,
+    inode: u32,
+}
+
+impl TcpSocket {
+    fn add_to(&self, summary: &mut TcpSummary) {
+        match self.state {
+            _ if self.timer == TIMER_OF_TIME_WAIT => summary.time_wait += 1,
+            ESTABLISHED => {
+                summary.established += 1;
+                summary.tx_queue += u64::from(self.tx_queue);
+                summary.rx_queue += u64::from(self.rx_queue);
+            }
+            SYN_SENT => summary.syn_sent += 1,
+            SYN_RECV => summary.syn_recv += 1,
+            CLOSE_WAIT => summary.close_wait += 1,
+            // In FIN_WAIT_2 with a process that waits, or something nobody asked for.
+            _ => {}
+        }
+    }
 }
 
 /// The socket that a message is about; none if the message is cut short.
 fn socket_of(message: &[u8]) -> Option<TcpSocket> {
-    // struct inet_diag_msg: four bytes, the addresses up to byte 52, a timer, the queues.
+    // struct inet_diag_msg: family, state, timer, retransmits, the addresses up to byte 52, when the
+    // timer expires, the queues, the owner, the inode.
     let number = |at: usize| message.get(at..)?.first_chunk().map(|it| u32::from_ne_bytes(*it));
     Some(TcpSocket {
         state: *message.get(1)?,
+        timer: *message.get(2)?,
         rx_queue: number(56)?,
         tx_queue: number(60)?,
+        inode: number(68)?,
     })
 }
 
@@ -130,22 +126,25 @@ mod tests {
 
     use super::*;
 
-    const FIN_WAIT_2: u8 = 5;
+    const INODE: u32 = 4242;
 
-    fn message(state: u8, rx_queue: u32, tx_queue: u32) -> Vec<u8> {
-        let mut message = vec![2, state, 0, 0];
+    fn message((state, timer): (u8, u8), rx_queue: u32, tx_queue: u32) -> Vec<u8> {
+        let mut message = vec![2, state, timer, 0];
         message.resize(56, 0xff);
         message.extend_from_slice(&rx_queue.to_ne_bytes());
         message.extend_from_slice(&tx_queue.to_ne_bytes());
-        // The owner, the inode, and an attribute.
+        message.extend_from_slice(&[0xff; 4]);
+        message.extend_from_slice(&INODE.to_ne_bytes());
+        // An attribute.
         message.resize(80, 0xff);
         message
     }
 
-    fn summary<const N: usize>(sockets: [(u8, u32, u32); N]) -> TcpSummary {
+    fn summary<const N: usize>(sockets: [((u8, u8), u32, u32); N]) -> TcpSummary {
         let mut summary = TcpSummary::default();
         for (state, rx_queue, tx_queue) in sockets {
-            summary.add(&socket_of(&message(state, rx_queue, tx_queue)).expect("whole"));
+            let message = message(state, rx_queue, tx_queue);
+            socket_of(&message).expect("whole").add_to(&mut summary);
         }
         summary
     }
@@ -153,17 +152,18 @@ mod tests {
     #[test]
     fn sockets_are_counted_by_state() {
         let seen = summary([
-            (SYN_SENT, 0, 1),
-            (SYN_RECV, 0, 0),
-            (SYN_RECV, 0, 0),
-            (TIME_WAIT, 0, 0),
-            (FIN_WAIT_2, 0, 0),
-            (CLOSE_WAIT, 0, 0),
+            ((SYN_SENT, 1), 0, 1),
+            ((SYN_RECV, 1), 0, 0),
+            ((SYN_RECV, 1), 0, 0),
+            ((TIME_WAIT, 3), 0, 0),
+            ((FIN_WAIT_2, 3), 0, 0),
+            ((FIN_WAIT_2, 0), 0, 0),
+            ((CLOSE_WAIT, 0), 0, 0),
         ]);
         let expected = TcpSummary {
             syn_sent: 1,
             syn_recv: 2,
-            time_wait: 1,
+            time_wait: 2,
             close_wait: 1,
             ..TcpSummary::default()
         };
@@ -173,9 +173,9 @@ mod tests {
     #[test]
     fn only_queues_of_established_connections_are_added_and_past_32_bits() {
         let seen = summary([
-            (ESTABLISHED, u32::MAX, 3),
-            (ESTABLISHED, 2, u32::MAX),
-            (CLOSE_WAIT, 50, 60),
+            ((ESTABLISHED, 0), u32::MAX, 3),
+            ((ESTABLISHED, 2), 2, u32::MAX),
+            ((CLOSE_WAIT, 0), 50, 60),
         ]);
         let expected = TcpSummary {
             established: 2,
@@ -189,9 +189,10 @@ mod tests {
 
     #[test]
     fn a_message_cut_short_is_no_socket() {
-        let whole = message(ESTABLISHED, 1, 2);
-        assert!((0..64).all(|length| socket_of(&whole[..length]).is_none()));
-        assert!((64..whole.len()).all(|length| socket_of(&whole[..length]).is_some()));
+        let whole = message((ESTABLISHED, 0), 1, 2);
+        assert!((0..72).all(|length| socket_of(&whole[..length]).is_none()));
+        assert_eq!(socket_of(&whole).map(|it| it.inode), Some(INODE));
+        assert!((72..whole.len()).all(|length| socket_of(&whole[..length]).is_some()));
     }
 
     #[test]
@@ -209,7 +210,7 @@ mod tests {
         fn no_message_panics(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
             let mut summary = TcpSummary::default();
             if let Some(socket) = socket_of(&bytes) {
-                summary.add(&socket);
+                socket.add_to(&mut summary);
             }
         }
     }

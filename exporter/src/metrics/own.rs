@@ -48,6 +48,8 @@ pub struct ProbeFigures {
     pub series: u64,
     /// Series that were left out.
     pub series_dropped_total: u64,
+    /// Counts that found no room in a BPF map.
+    pub map_full_total: u64,
 }
 
 /// Version of this build.
@@ -172,6 +174,18 @@ pub const METRICS: &[OwnMetric] = &[
             own.probes
                 .iter()
                 .for_each(|it| family.integer(&[it.name], it.series_dropped_total));
+        },
+    ),
+    own(
+        Counter,
+        "kubeskoop_exporter_map_full_total",
+        &["probe"],
+        "counts",
+        "Counts that found no room in a BPF map",
+        |own, family| {
+            own.probes
+                .iter()
+                .for_each(|it| family.integer(&[it.name], it.map_full_total));
         },
     ),
     own(

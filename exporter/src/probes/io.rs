@@ -2,7 +2,8 @@
 //!
 //! The kernel counts for each process ([`IoCounters`]); what an entity did is the growth of its
 //! processes, which a [`Ledger`] adds up from one collection to the next. Where the numbers of the
-//! processes come from is not its concern: [`IoFiles`] reads them from `/proc`.
+//! processes come from is not its concern: the pass over all tasks has them, else [`IoFiles`] reads
+//! them from `/proc`.
 //!
 //! Polling sees more than it seems to, since a process that ends leaves what it did to the parent
 //! that waits for it. So exactly counted are
@@ -21,10 +22,12 @@
 mod accounts;
 mod files;
 mod ledger;
+mod pass;
+mod places;
 
 use self::files::IoFiles;
 use self::ledger::Ledger;
-use super::{NodeProbe, NodeView, Probe, ProbeError, ProbeSpec, Rows};
+use super::{NodeProbe, NodeView, Pass, Probe, ProbeError, ProbeSpec, Rows};
 use crate::kernel::own_process::{nanos_to_ticks, since_boot_now};
 use crate::kernel::procfs::io::IoCounters;
 use crate::metrics::{Metric, Source};
@@ -47,25 +50,29 @@ const METRICS: &[Metric] = &[
         "kubeskoop_io_readsyscall",
         "calls",
         "read-family system calls",
-        Source::Other("/proc/<pid>/io syscr, its growth summed over processes"),
+        Source::Other("task_io_accounting (BPF), /proc/<pid>/io: syscr, its growth summed over processes"),
     ),
     Metric::counter(
         "kubeskoop_io_writesyscall",
         "calls",
         "write-family system calls",
-        Source::Other("/proc/<pid>/io syscw, its growth summed over processes"),
+        Source::Other("task_io_accounting (BPF), /proc/<pid>/io: syscw, its growth summed over processes"),
     ),
     Metric::counter(
         "kubeskoop_io_readbytes",
         "bytes",
         "Bytes fetched from the storage layer",
-        Source::Other("/proc/<pid>/io read_bytes, its growth summed over processes"),
+        Source::Other(
+            "task_io_accounting (BPF), /proc/<pid>/io: read_bytes, its growth summed over processes",
+        ),
     ),
     Metric::counter(
         "kubeskoop_io_writebytes",
         "bytes",
         "Bytes sent to the storage layer",
-        Source::Other("/proc/<pid>/io write_bytes, its growth summed over processes"),
+        Source::Other(
+            "task_io_accounting (BPF), /proc/<pid>/io: write_bytes, its growth summed over processes",
+        ),
     ),
 ];
 
@@ -82,6 +89,7 @@ fn row_of(total: &IoCounters) -> [u64; METRICS.len()] {
 struct Io {
     files: IoFiles,
     ledger: Ledger,
+    is_by_pass: bool,
 }
 
 impl Io {
@@ -89,6 +97,7 @@ impl Io {
         Self {
             files: IoFiles::default(),
             ledger: Ledger::new(now()),
+            is_by_pass: false,
         }
     }
 }
@@ -99,12 +108,20 @@ fn now() -> u64 {
 
 impl NodeProbe for Io {
     fn source(&self) -> &'static str {
-        "procfs"
+        if self.is_by_pass { "bpf" } else { "procfs" }
+    }
+
+    fn pass(&self) -> Option<Pass> {
+        Some(Pass::Tasks)
     }
 
     fn collect(&mut self, node: &NodeView<'_>, rows: &mut Rows) -> Result<(), ProbeError> {
         let entities = &node.entities.exported;
-        let (processes, readings) = self.files.read(node.procfs, node.entities);
+        self.is_by_pass = node.seen.tasks.is_some();
+        let (processes, readings) = match &node.seen.tasks {
+            Some(tasks) => pass::read(tasks, node.entities),
+            None => self.files.read(node.procfs, node.entities),
+        };
         if readings.is_without_file() {
             return Err(ProbeError::NotApplicable(NOT_HERE));
         }

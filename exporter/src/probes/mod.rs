@@ -24,7 +24,10 @@ mod udp;
 pub use error::ProbeError;
 pub use rows::Rows;
 
+use std::sync::Arc;
+
 use crate::config::{Args, ConfigError};
+use crate::kernel::bpf::{FileSnapshot, TaskSnapshot};
 use crate::kernel::procfs::{NetFile, NetnsFiles, ProcFs};
 use crate::metrics::Metric;
 use crate::node::Entities;
@@ -73,12 +76,43 @@ impl Probe {
     pub fn node(probe: impl NodeProbe + 'static) -> Self {
         Self::Node(Box::new(probe))
     }
+
+    /// The pass that it takes its numbers from by itself.
+    pub fn pass(&self) -> Option<Pass> {
+        match self {
+            Self::Files(_) => None,
+            Self::Node(probe) => probe.pass(),
+        }
+    }
+}
+
+/// A BPF pass over everything there is of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// Over all tasks.
+    Tasks,
+    /// Over all tasks and over all open files.
+    Files,
+}
+
+/// What the passes of a collection saw.
+#[derive(Debug, Default, Clone)]
+pub struct Seen {
+    /// By the one over all tasks.
+    pub tasks: Option<Arc<TaskSnapshot>>,
+    /// By the one over all open files.
+    pub files: Option<Arc<FileSnapshot>>,
 }
 
 /// A probe that gathers the numbers of all entities by itself, over netlink or in one pass.
 pub trait NodeProbe: Send {
-    /// Where its numbers come from: `netlink`, `procfs` or `bpf`.
+    /// Where its numbers came from the last time: `netlink`, `procfs` or `bpf`.
     fn source(&self) -> &'static str;
+
+    /// The pass that it takes its numbers from where that works, see [`NodeView::seen`].
+    fn pass(&self) -> Option<Pass> {
+        None
+    }
 
     /// Fills the rows of every entity it has numbers for.
     ///
@@ -119,6 +153,8 @@ pub struct NodeView<'a> {
     pub procfs: &'a ProcFs,
     /// Everyone on the node.
     pub entities: &'a Entities,
+    /// What the passes saw; nothing if this probe is not to trust them.
+    pub seen: &'a Seen,
 }
 
 /// The namespace a probe is reading.

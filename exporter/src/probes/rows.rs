@@ -15,6 +15,8 @@ pub struct Rows {
     pub read: usize,
     /// Entities it failed for.
     pub failed: usize,
+    /// Counts that found no room in a BPF map.
+    pub without_room: u64,
     /// The first error.
     pub error: Option<String>,
     /// Why it does not apply here, if it does not.
@@ -30,6 +32,7 @@ impl Rows {
             samples,
             read: 0,
             failed: 0,
+            without_room: 0,
             error: None,
             not_applicable: None,
         }

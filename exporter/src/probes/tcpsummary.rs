@@ -1,9 +1,12 @@
-//! TCP connections by state and what waits in their queues, by `sock_diag` in each namespace.
+//! TCP connections by state and what waits in their queues: by the passes over all tasks and all
+//! open files, else by `sock_diag` in each namespace.
 
-use super::{NodeProbe, NodeView, Probe, ProbeError, ProbeSpec, Rows};
+use super::{NodeProbe, NodeView, Pass, Probe, ProbeError, ProbeSpec, Rows, Seen};
+use crate::kernel::bpf::Place;
 use crate::kernel::procfs::pairs::Pairs;
 use crate::kernel::procfs::{NetFile, NetnsFiles, NetnsReader, ParseError, ProcFs};
-use crate::kernel::sock_diag::{TcpDump, TcpSummary};
+use crate::kernel::sock_diag::TcpDump;
+use crate::kernel::tcp::TcpSummary;
 use crate::kernel::visit::Visitor;
 use crate::metrics::{Metric, Source};
 use crate::node::Entity;
@@ -20,48 +23,55 @@ pub static PROBE: ProbeSpec = ProbeSpec {
 
 const NOT_HERE: &str = "this kernel has no tcp_diag, which shows the connections of a namespace";
 
+const STATES: &str = "sk_state of the sockets that descriptors lead to and of those in accept queues (BPF); \
+                      sock_diag TCPDIAG_GETSOCK, idiag_state";
+const TIME_WAIT: &str = "tcp_death_row.tw_refcount (BPF); sock_diag TCPDIAG_GETSOCK, idiag_timer 3";
+const SYN_RECV: &str = "icsk_accept_queue.qlen (BPF); sock_diag TCPDIAG_GETSOCK, idiag_state";
+const TX_QUEUE: &str = "write_seq - snd_una (BPF); sock_diag TCPDIAG_GETSOCK, idiag_wqueue";
+const RX_QUEUE: &str = "rcv_nxt - copied_seq (BPF); sock_diag TCPDIAG_GETSOCK, idiag_rqueue";
+
 const METRICS: &[Metric] = &[
     Metric::gauge(
         "kubeskoop_tcpsummary_tcpestablishedconn",
         "connections",
         "TCP sockets in ESTABLISHED",
-        Source::Other("sock_diag TCPDIAG_GETSOCK, idiag_state"),
+        Source::Other(STATES),
     ),
     Metric::gauge(
         "kubeskoop_tcpsummary_tcptimewaitconn",
         "connections",
-        "TCP sockets in TIME_WAIT",
-        Source::Other("sock_diag TCPDIAG_GETSOCK, idiag_state"),
+        "TCP sockets in TIME_WAIT, also those closed ones whose peer is still to close (FIN_WAIT_2)",
+        Source::Other(TIME_WAIT),
     ),
     Metric::gauge(
         "kubeskoop_tcpsummary_tcpclosewaitconn",
         "connections",
         "TCP sockets in CLOSE_WAIT",
-        Source::Other("sock_diag TCPDIAG_GETSOCK, idiag_state"),
+        Source::Other(STATES),
     ),
     Metric::gauge(
         "kubeskoop_tcpsummary_tcpsynsentconn",
         "connections",
         "TCP sockets in SYN_SENT",
-        Source::Other("sock_diag TCPDIAG_GETSOCK, idiag_state"),
+        Source::Other(STATES),
     ),
     Metric::gauge(
         "kubeskoop_tcpsummary_tcpsynrecvconn",
         "connections",
         "TCP sockets in SYN_RECV",
-        Source::Other("sock_diag TCPDIAG_GETSOCK, idiag_state"),
+        Source::Other(SYN_RECV),
     ),
     Metric::gauge(
         "kubeskoop_tcpsummary_tcptxqueue",
         "bytes",
         "Bytes written but not yet acknowledged, summed over ESTABLISHED sockets",
-        Source::Other("sock_diag TCPDIAG_GETSOCK, idiag_wqueue"),
+        Source::Other(TX_QUEUE),
     ),
     Metric::gauge(
         "kubeskoop_tcpsummary_tcprxqueue",
         "bytes",
         "Bytes received but not yet read by the application, summed over ESTABLISHED sockets",
-        Source::Other("sock_diag TCPDIAG_GETSOCK, idiag_rqueue"),
+        Source::Other(RX_QUEUE),
     ),
 ];
 
@@ -80,20 +90,31 @@ fn row_of(summary: &TcpSummary) -> [u64; METRICS.len()] {
 #[derive(Debug, Default)]
 struct TcpSummaries {
     netlink: ByNetlink,
+    is_by_pass: bool,
 }
 
 impl NodeProbe for TcpSummaries {
     fn source(&self) -> &'static str {
-        "netlink"
+        if self.is_by_pass { "bpf" } else { "netlink" }
+    }
+
+    fn pass(&self) -> Option<Pass> {
+        Some(Pass::Files)
     }
 
     fn collect(&mut self, node: &NodeView<'_>, rows: &mut Rows) -> Result<(), ProbeError> {
+        self.is_by_pass = node.seen.files.is_some();
+        rows.without_room = node.seen.files.as_ref().map_or(0, |files| files.without_room);
         let visitor = Visitor::new(node.procfs).map_err(|error| ProbeError::Netlink {
             question: "the own network namespace",
             reason: error.to_string(),
         })?;
         for (index, entity) in node.entities.exported.iter().enumerate() {
-            let summary = match self.netlink.summary(node.procfs, &visitor, entity) {
+            let by_pass = by_pass(node.seen, entity);
+            let summary = match by_pass.map_or_else(
+                || self.netlink.summary(node.procfs, &visitor, entity),
+                |summary| Ok(Some(summary)),
+            ) {
                 Ok(Some(summary)) => Ok(summary),
                 // The namespace has gone since the scan.
                 Ok(None) => continue,
@@ -112,6 +133,17 @@ impl NodeProbe for TcpSummaries {
         }
         Ok(())
     }
+}
+
+/// What the passes saw of a namespace; none if no task is in it.
+fn by_pass(seen: &Seen, entity: &Entity) -> Option<TcpSummary> {
+    let (tasks, files) = (seen.tasks.as_ref()?, seen.files.as_ref()?);
+    let cookie = entity.cookie?;
+    let time_wait = tasks.netns.get(&cookie)?.number(Place::TimeWait)?;
+    Some(TcpSummary {
+        time_wait,
+        ..files.tcp(cookie)?
+    })
 }
 
 /// Asks in each namespace that has TCP sockets.

@@ -118,6 +118,7 @@ fn figures_of(probe: &ProbeResult) -> ProbeFigures {
         errors_total: status.errors_total,
         series: status.series as u64,
         series_dropped_total: status.series_dropped_total,
+        map_full_total: status.map_full_total,
     }
 }
 

@@ -5,6 +5,7 @@ pub mod command;
 pub mod configmap;
 pub mod exporter;
 pub mod gzip;
+pub mod helper;
 pub mod http;
 pub mod log;
 pub mod metrics;

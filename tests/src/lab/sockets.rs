@@ -14,7 +14,7 @@ pub struct TcpSockets {
     pub syn_sent: u64,
     /// In `SYN_RECV`.
     pub syn_recv: u64,
-    /// In `TIME_WAIT`.
+    /// What is left of closed sockets: in `TIME_WAIT`, or still in `FIN_WAIT_2`.
     pub time_wait: u64,
     /// In `CLOSE_WAIT`.
     pub close_wait: u64,
@@ -40,6 +40,7 @@ impl TcpSockets {
             let state = columns.next().context("a line without a state")?;
             let queues = columns.next().context("a line without queues")?;
             let (tx, rx) = queues.split_once(':').context("only one queue")?;
+            let timer = columns.next().context("a line without a timer")?;
             match state {
                 "01" => {
                     self.established += 1;
@@ -48,7 +49,8 @@ impl TcpSockets {
                 }
                 "02" => self.syn_sent += 1,
                 "03" => self.syn_recv += 1,
-                "06" => self.time_wait += 1,
+                // By this timer the kernel shows what is left of a closed socket.
+                _ if timer.starts_with("03:") => self.time_wait += 1,
                 "08" => self.close_wait += 1,
                 _ => {}
             }
@@ -69,6 +71,8 @@ mod tests {
    1: 0100007F:0277 0100007F:A5C2 01 00000010:000000FF 00:00000000 00000000  0 0 78 1 0 20 4 30 10 -1
    2: 0100007F:A5C2 0100007F:0277 08 00000001:00000001 00:00000000 00000000  0 0 79 1 0 20 4 30 10 -1
    3: 0100007F:A5C4 0100007F:0277 06 00000000:00000000 03:00000A12 00000000  0 0 0 3 0
+   4: 0100007F:A5C6 0100007F:0277 05 00000000:00000000 03:00000A12 00000000  0 0 0 3 0
+   5: 0100007F:A5C8 0100007F:0277 05 00000000:00000000 00:00000000 00000000  0 0 80 1 0 20 4 30 10 -1
 ";
 
     #[test]
@@ -78,7 +82,7 @@ mod tests {
         let expected = TcpSockets {
             established: 1,
             close_wait: 1,
-            time_wait: 1,
+            time_wait: 2,
             tx_queue: 16,
             rx_queue: 255,
             ..TcpSockets::default()

@@ -28,12 +28,11 @@ pub const PROBES: [&str; 14] = [
 const WITHOUT_PROBE: [&str; 2] = ["(self)", "(always)"];
 
 /// Of the metrics that need no probe those that are not built yet, and why.
-pub const NOT_BUILT: [(&str, &str); 7] = [
+pub const NOT_BUILT: [(&str, &str); 6] = [
     (
         "kubeskoop_exporter_bpf_run_time_seconds_total",
-        "no probe uses BPF",
+        "BPF statistics are not held on",
     ),
-    ("kubeskoop_exporter_map_full_total", "no probe uses BPF"),
     ("kubeskoop_exporter_events_total", "there are no events"),
     ("kubeskoop_exporter_events_lost_total", "there are no events"),
     (

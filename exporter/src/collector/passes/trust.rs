@@ -1,47 +1,129 @@
-//! Trust, but check: what the pass says of the own namespace must lie between two reads of its files.
+//! Trust, but check: what a pass says of the exporter itself and of its namespace must lie between
+//! two reads of the kernel's files.
 
-use super::PassPlan;
+mod files;
+
+pub use files::compare_files;
+
+use super::{Distrusted, PassPlan};
 use crate::config::Args;
+use crate::kernel::bpf::records::TaskRecord;
 use crate::kernel::bpf::{BpfError, TaskPass, TaskSnapshot};
-use crate::kernel::procfs::{NetnsFiles, NetnsReader, ProcFs};
+use crate::kernel::procfs::io::{self, IoCounters};
+use crate::kernel::procfs::{NetFile, NetnsFiles, NetnsReader, ProcFs};
 use crate::metrics::{Kind, Metric};
 use crate::probes::{NetnsView, Probe};
 
 type Row = Vec<Option<u64>>;
 
-/// Compares every number of the plans.
+/// Compares every number of the plans, and what the exporter itself has read and written. Returns
+/// the probes for which the pass says something else.
 ///
 /// # Errors
-/// The pass cannot be read, or says something else than the files.
-pub fn compare(procfs: &ProcFs, pass: &mut TaskPass, plans: &[PassPlan]) -> Result<(), BpfError> {
-    let before = of_files(procfs, plans)?;
+/// The pass cannot be read, or does not see the exporter where it is.
+pub fn compare_tasks(
+    procfs: &ProcFs,
+    pass: &mut TaskPass,
+    plans: &[PassPlan],
+) -> Result<Distrusted, BpfError> {
+    let before = Own::read(procfs, plans)?;
     let snapshot = pass
         .read()
         .map_err(|error| BpfError::of_io("reading the task pass", &error))?;
-    let after = of_files(procfs, plans)?;
-    let cookie = own_cookie(&snapshot)?;
+    let after = Own::read(procfs, plans)?;
+    let own = own_task(&snapshot)?;
     let counters = snapshot
         .netns
-        .get(&cookie)
+        .get(&own.netns)
         .ok_or_else(|| distrusted("it does not see the own namespace".into()))?;
-    for ((plan, before), after) in plans.iter().zip(&before).zip(&after) {
+    let mut differing = Distrusted::default();
+    for ((plan, before), after) in plans.iter().zip(&before.rows).zip(&after.rows) {
         let metrics = plan.spec().metrics;
         let mut row = vec![None; metrics.len()];
         plan.put(counters, &mut row);
-        for (((metric, low), number), high) in metrics.iter().zip(before).zip(&row).zip(after) {
-            if !agrees(metric, *low, *number, *high) {
-                let shown = |it: &Option<u64>| it.map_or_else(|| "none".into(), |number| number.to_string());
-                return Err(distrusted(format!(
-                    "{} is {} by the pass, {} to {} by the files",
-                    metric.name,
-                    shown(number),
-                    shown(low),
-                    shown(high)
-                )));
+        let mut compared = metrics.iter().zip(before).zip(&row).zip(after);
+        let difference = compared.find_map(|(((metric, low), number), high)| {
+            (!agrees(metric, *low, *number, *high)).then(|| shown(metric.name, *low, *number, *high))
+        });
+        differing.extend(difference.map(|it| (plan.probe(), distrusted(it))));
+    }
+    let io = differs_in_io(before.io, own, after.io);
+    differing.extend(io.map(|it| ("io", distrusted(it))));
+    Ok(differing)
+}
+
+/// What files say of the own namespace and of the own process.
+struct Own {
+    /// A row for each plan. What its files do not have, the pass must not have either.
+    rows: Vec<Row>,
+    io: Option<IoCounters>,
+}
+
+impl Own {
+    fn read(procfs: &ProcFs, plans: &[PassPlan]) -> Result<Self, BpfError> {
+        let step = "reading the own files";
+        let inode = procfs
+            .namespace_inode("self/ns/net")
+            .map_err(|error| BpfError::of_io(step, &error))?;
+        let mut probes: Vec<Option<Probe>> = plans
+            .iter()
+            .map(|plan| (plan.spec().build)(&Args::default()).ok())
+            .collect();
+        let mut names: Vec<NetFile> = Vec::new();
+        for probe in probes.iter().flatten() {
+            if let Probe::Files(probe) = probe {
+                names.extend(probe.files());
             }
         }
+        names.sort_unstable();
+        names.dedup();
+        let mut files = NetnsFiles::default();
+        files
+            .load(procfs, &NetnsReader::Task("self".into()), inode, &names)
+            .map_err(|error| BpfError::of_io(step, &error))?;
+        let view = NetnsView {
+            files: &files,
+            is_host: false,
+        };
+        let row_of = |(plan, probe): (&PassPlan, &mut Option<Probe>)| {
+            let nothing = vec![None; plan.spec().metrics.len()];
+            let mut row = nothing.clone();
+            match probe {
+                Some(Probe::Files(probe)) => probe.read(&view, &mut row).map_or(nothing, |()| row),
+                _ => nothing,
+            }
+        };
+        Ok(Self {
+            rows: plans.iter().zip(&mut probes).map(row_of).collect(),
+            io: io::of_process(procfs, std::process::id()).ok(),
+        })
     }
-    Ok(())
+}
+
+fn shown(name: &str, low: Option<u64>, number: Option<u64>, high: Option<u64>) -> String {
+    let [low, number, high] =
+        [low, number, high].map(|it| it.map_or_else(|| "none".into(), |number| number.to_string()));
+    format!("{name} is {number} by the pass, {low} to {high} by the files")
+}
+
+fn differs_in_io(before: Option<IoCounters>, own: &TaskRecord, after: Option<IoCounters>) -> Option<String> {
+    let (before, after) = (before?, after?);
+    if !own.counts_io() {
+        return Some("it finds no task_io_accounting".into());
+    }
+    // Threads that come and go keep it from adding up; that is not a difference.
+    let pass = own.io()?;
+    let is_between = pass.covers(before) && after.covers(pass);
+    let parent = std::os::unix::process::parent_id();
+    // A parent in another pid namespace is 0 in ours, and the pass does not see it.
+    let is_child = own.parent == parent || parent == 0;
+    let differs = || {
+        format!(
+            "{pass:?} of {} by the pass, {before:?} to {after:?} of {parent}",
+            own.parent
+        )
+    };
+    (!(is_between && is_child)).then(differs)
 }
 
 /// A counter lies between the two reads. A gauge may have gone anywhere, unless it stood still.
@@ -54,50 +136,11 @@ fn agrees(metric: &Metric, low: Option<u64>, number: Option<u64>, high: Option<u
     }
 }
 
-fn of_files(procfs: &ProcFs, plans: &[PassPlan]) -> Result<Vec<Row>, BpfError> {
-    let inode = own_inode(procfs)?;
-    plans
-        .iter()
-        .map(|plan| of_files_of(procfs, plan, inode))
-        .collect()
-}
-
-fn own_inode(procfs: &ProcFs) -> Result<u64, BpfError> {
-    procfs
-        .namespace_inode("self/ns/net")
-        .map_err(|error| BpfError::of_io("reading the own files", &error))
-}
-
-fn of_files_of(procfs: &ProcFs, plan: &PassPlan, inode: u64) -> Result<Row, BpfError> {
-    let step = "reading the own files";
-    let failed = |error: String| BpfError::Other { step, error };
-    let spec = plan.spec();
-    let mut row = vec![None; spec.metrics.len()];
-    if let Probe::Files(mut probe) =
-        (spec.build)(&Args::default()).map_err(|error| failed(error.to_string()))?
-    {
-        let mut files = NetnsFiles::default();
-        files
-            .load(procfs, &NetnsReader::Task("self".into()), inode, probe.files())
-            .map_err(|error| failed(error.to_string()))?;
-        let view = NetnsView {
-            files: &files,
-            is_host: false,
-        };
-        probe
-            .read(&view, &mut row)
-            .map_err(|error| failed(error.to_string()))?;
-    }
-    Ok(row)
-}
-
-fn own_cookie(snapshot: &TaskSnapshot) -> Result<u64, BpfError> {
+fn own_task(snapshot: &TaskSnapshot) -> Result<&TaskRecord, BpfError> {
     let own = std::process::id();
-    let task = snapshot
-        .tasks
-        .iter()
-        .find(|task| task.is_process() && task.tgid == own);
-    task.map(|task| task.netns)
+    let mut tasks = snapshot.tasks.iter();
+    tasks
+        .find(|task| task.is_process() && task.tgid == own)
         .ok_or_else(|| distrusted("it does not see the exporter itself".into()))
 }
 

@@ -4,10 +4,12 @@ mod btf;
 mod capability;
 mod columns;
 mod error;
+mod file_pass;
 mod iterator;
 pub mod records;
 mod skeletons;
 mod task_pass;
 
 pub use error::BpfError;
+pub use file_pass::{FilePass, FileSnapshot};
 pub use task_pass::{NetnsCounters, PassLayout, Place, TaskPass, TaskSnapshot};

@@ -2,6 +2,10 @@
 
 use std::io;
 
+use crate::kernel::procfs::fd::Descriptors;
+use crate::kernel::procfs::io::IoCounters;
+use crate::kernel::tcp::TcpSummary;
+
 /// Statistics of connection tracking in a record: found, invalid, ignore, insert, `insert_failed`,
 /// drop, `early_drop`, error, `search_restart`.
 pub const CONNTRACK_STATS: usize = 9;
@@ -58,20 +62,61 @@ pub struct TaskRecord {
     pub inode: u64,
     /// What it is.
     pub flags: u32,
+    /// The process that will wait for it; 0 if that is out of sight.
+    pub parent: u32,
     /// Its cgroup on the unified hierarchy, and on a v1 one where there is any.
     pub cgroups: [u64; 2],
     /// `rchar wchar syscr syscw read_bytes write_bytes cancelled_write_bytes` of the whole process.
-    pub io: [u64; IO_STATS],
+    pub io_stats: [u64; IO_STATS],
 }
 
 impl TaskRecord {
     /// `flags`: it stands for the process.
     pub const IS_PROCESS: u32 = 1;
+    /// `flags`: this kernel counts what it reads and writes.
+    pub const HAS_IO: u32 = 4;
+    /// `flags`: threads came and went while that was added up.
+    pub const IO_IS_UNSTEADY: u32 = 8;
 
     /// `true` if it stands for the process.
     pub fn is_process(&self) -> bool {
         self.flags & Self::IS_PROCESS != 0
     }
+
+    /// `true` if this kernel counts what processes read and write.
+    pub fn counts_io(&self) -> bool {
+        self.flags & Self::HAS_IO != 0
+    }
+
+    /// What the process has read and written; none if that could not be added up this time.
+    pub fn io(&self) -> Option<IoCounters> {
+        let [_, _, read_calls, write_calls, read_bytes, write_bytes, _] = self.io_stats;
+        let is_known = self.flags & (Self::HAS_IO | Self::IO_IS_UNSTEADY) == Self::HAS_IO;
+        is_known.then_some(IoCounters {
+            read_calls,
+            write_calls,
+            read_bytes,
+            write_bytes,
+        })
+    }
+}
+
+/// The open files of a process, those of one namespace if it has sockets of several.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FilesRecord {
+    /// The process.
+    pub tgid: u32,
+    /// Its start, in nanoseconds since boot.
+    pub start: u64,
+    /// Cookie of the namespace of its TCP sockets; 0 without any.
+    pub netns: u64,
+    /// Its open descriptors.
+    pub descriptors: Descriptors,
+    /// TCP sockets that were met for the first time in this pass. `TIME_WAIT` is not among them,
+    /// which no descriptor leads to.
+    pub tcp: TcpSummary,
+    /// Accept queues too long to be walked to their end.
+    pub cut: u32,
 }
 
 /// The name of a cgroup.
@@ -94,6 +139,8 @@ pub enum Record {
     Task(TaskRecord),
     /// A cgroup.
     Cgroup(CgroupRecord),
+    /// Open files.
+    Files(FilesRecord),
 }
 
 /// Calls `each` with every record.
@@ -131,8 +178,13 @@ fn record(kind: u32, mut fields: Fields<'_>) -> io::Result<Record> {
             netns: fields.u64()?,
             inode: fields.u32()?.into(),
             flags: fields.u32()?,
+            parent: {
+                let parent = fields.u32()?;
+                fields.u32()?;
+                parent
+            },
             cgroups: fields.u64s()?,
-            io: fields.u64s()?,
+            io_stats: fields.u64s()?,
         }),
         3 => {
             let id = fields.u64()?;
@@ -144,7 +196,36 @@ fn record(kind: u32, mut fields: Fields<'_>) -> io::Result<Record> {
                 path: path_of(names),
             })
         }
+        4 => Record::Files(files(fields)?),
         _ => return Err(invalid()),
+    })
+}
+
+fn files(mut fields: Fields<'_>) -> io::Result<FilesRecord> {
+    let (tgid, _tid) = (fields.u32()?, fields.u32()?);
+    let (start, netns, _inode) = (fields.u64()?, fields.u64()?, fields.u32()?);
+    let descriptors = Descriptors {
+        open: fields.u32()?.into(),
+        sockets: fields.u32()?.into(),
+    };
+    let [established, close_wait, syn_sent, syn_recv, cut] = fields.u32s()?;
+    let [tx_queue, rx_queue] = fields.u64s()?;
+    let tcp = TcpSummary {
+        established: established.into(),
+        close_wait: close_wait.into(),
+        syn_sent: syn_sent.into(),
+        syn_recv: syn_recv.into(),
+        time_wait: 0,
+        tx_queue,
+        rx_queue,
+    };
+    Ok(FilesRecord {
+        tgid,
+        start,
+        netns,
+        descriptors,
+        tcp,
+        cut,
     })
 }
 
@@ -180,6 +261,14 @@ impl Fields<'_> {
         let (head, rest) = self.0.split_first_chunk().ok_or_else(invalid)?;
         self.0 = rest;
         Ok(u64::from_ne_bytes(*head))
+    }
+
+    fn u32s<const N: usize>(&mut self) -> io::Result<[u32; N]> {
+        let mut numbers = [0; N];
+        for number in &mut numbers {
+            *number = self.u32()?;
+        }
+        Ok(numbers)
     }
 
     fn u64s<const N: usize>(&mut self) -> io::Result<[u64; N]> {

@@ -18,6 +18,16 @@
     missing_debug_implementations
 )]
 
+use std::mem::MaybeUninit;
+
+use libbpf_rs::OpenObject;
+
+/// Where a skeleton keeps its object. It is a few hundred bytes that are never given back, so that a
+/// skeleton can be held without a lifetime; each object is loaded a handful of times at most.
+pub fn storage() -> &'static mut MaybeUninit<OpenObject> {
+    Box::leak(Box::new(MaybeUninit::uninit()))
+}
+
 pub mod tasks {
     include!(concat!(env!("OUT_DIR"), "/tasks.skel.rs"));
 }

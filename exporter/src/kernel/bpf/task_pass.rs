@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{Link, OpenObject, ProgramInput};
+use libbpf_rs::{Link, ProgramInput};
 use rustc_hash::FxHashMap;
 
 use super::columns::TABLES;
 use super::records::{CONNTRACK_STATS, CgroupRecord, NetnsRecord, Record, TaskRecord, read};
+use super::skeletons::storage;
 use super::skeletons::tasks::{TasksSkel, TasksSkelBuilder};
 use super::{BpfError, btf, iterator};
 use crate::kernel::procfs::NetFile;
@@ -223,6 +223,7 @@ impl TaskPass {
             }
             Record::Task(record) => snapshot.tasks.push(record),
             Record::Cgroup(record) => self.new_cgroups.push(record),
+            Record::Files(_) => {}
         })?;
         Ok(snapshot)
     }
@@ -257,11 +258,6 @@ impl TaskPass {
 
 fn descriptor(file: Option<&impl AsRawFd>) -> i32 {
     file.map_or(-1, AsRawFd::as_raw_fd)
-}
-
-/// An object lives as long as the process: it is loaded once.
-fn storage() -> &'static mut MaybeUninit<OpenObject> {
-    Box::leak(Box::new(MaybeUninit::uninit()))
 }
 
 fn enumerators() -> Result<HashMap<&'static str, i32>, BpfError> {

@@ -4,15 +4,18 @@
 //! (`proc_pid_readlink`): 100 000 descriptors take some tenths of a second. The names of
 //! sockets are made by `sockfs_dname` in `net/socket.c`.
 
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHashSet;
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::io::Errno;
 
-use super::ProcFs;
 use super::process::ProcessError;
+use super::{ProcFs, decimal};
 
 /// More than this is read in several calls.
 const ENTRIES: usize = 32 * 1024;
@@ -25,6 +28,17 @@ pub struct Descriptors {
     pub open: u64,
     /// Those that are sockets.
     pub sockets: u64,
+}
+
+impl Descriptors {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            open: self.open + other.open,
+            sockets: self.sockets + other.sockets,
+        }
+    }
 }
 
 /// A reader of descriptors, with a buffer that lives on from one process to the next.
@@ -87,6 +101,30 @@ impl DescriptorReader {
         }
         Ok(descriptors)
     }
+}
+
+/// The open descriptors of this process, that of the directory among them, and the inodes of those
+/// that are sockets.
+///
+/// # Errors
+/// They may not be read.
+pub fn own_sockets(procfs: &ProcFs) -> io::Result<(Descriptors, FxHashSet<u32>)> {
+    let mut descriptors = Descriptors::default();
+    let mut inodes = FxHashSet::default();
+    for entry in procfs.path("self/fd").read_dir()? {
+        // One that was closed meanwhile leads nowhere.
+        let Ok(target) = entry?.path().read_link() else {
+            continue;
+        };
+        descriptors.open += 1;
+        let target = target.as_os_str().as_bytes();
+        if let Some(rest) = target.strip_prefix(SOCKET) {
+            descriptors.sockets += 1;
+            let inode = rest.strip_suffix(b"]").and_then(decimal);
+            inodes.extend(inode.and_then(|inode| u32::try_from(inode).ok()));
+        }
+    }
+    Ok((descriptors, inodes))
 }
 
 fn threads(process: &Path) -> Vec<PathBuf> {
@@ -181,6 +219,21 @@ mod tests {
             after.open == before.open + 150 && after.sockets == before.sockets + 50
         });
         assert!(grew);
+    }
+
+    #[test]
+    fn the_inodes_of_the_own_sockets_are_those_that_the_kernel_gave_them() {
+        use std::os::fd::AsRawFd;
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let link = format!("/proc/self/fd/{}", socket.as_raw_fd());
+        let target = std::fs::read_link(link).expect("its link");
+        let (descriptors, inodes) = own_sockets(&ProcFs::default()).expect("the own directory");
+        let named: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
+        assert!(
+            named.contains(&target.display().to_string()),
+            "{named:?} {target:?}"
+        );
+        assert!(descriptors.open > descriptors.sockets && descriptors.sockets >= 1);
     }
 
     #[test]

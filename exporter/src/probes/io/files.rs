@@ -3,10 +3,11 @@
 use rustc_hash::FxHashMap;
 
 use super::ledger::{Place, ProcessId, ProcessIo};
+use super::places::places;
 use crate::kernel::procfs::process::ProcessError;
 use crate::kernel::procfs::stat::{self, Stat};
 use crate::kernel::procfs::{ProcFs, io};
-use crate::node::{Entities, EntityProcess, OtherProcess};
+use crate::node::Entities;
 use crate::probes::readings::Readings;
 
 const FILE: &str = "/proc/<pid>/io";
@@ -26,24 +27,7 @@ impl IoFiles {
     /// that ends just then, it would already have what the child did, which has been counted.
     pub fn read(&mut self, procfs: &ProcFs, entities: &Entities) -> (Vec<ProcessIo>, Readings) {
         let mut readings = Readings::new(FILE, entities.exported.len());
-        let of_entities = entities.processes.iter().map(|process| {
-            let EntityProcess { pid, started, entity } = *process;
-            (ProcessId { pid, started }, Place::Entity(entity))
-        });
-        let others = entities.others.iter().map(|process| {
-            let OtherProcess {
-                pid,
-                started,
-                is_nowhere,
-            } = *process;
-            let place = if is_nowhere {
-                Place::Ended
-            } else {
-                Place::Elsewhere
-            };
-            (ProcessId { pid, started }, place)
-        });
-        let mut listed: Vec<(ProcessId, Place)> = of_entities.chain(others).collect();
+        let mut listed = places(entities);
         listed.sort_unstable_by_key(|(id, _)| (id.started, id.pid));
         let family = Family {
             procfs,

@@ -4,32 +4,24 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use kubeskoop_exporter_tests::lab::command::output;
-use kubeskoop_exporter_tests::lab::tools::workspace_root;
+use kubeskoop_exporter_tests::lab::helper::Helper;
 
 /// The compiled loop.
 #[derive(Debug)]
 pub struct Floor {
-    directory: tempfile::TempDir,
+    helper: Helper,
 }
 
 impl Floor {
     /// Compiles it.
     pub fn compile() -> Result<Self> {
-        let directory = tempfile::tempdir()?;
-        let source = workspace_root()?.join("tests/helpers/floor.c");
-        output(
-            Command::new("cc")
-                .arg("-O2")
-                .arg("-o")
-                .arg(directory.path().join("floor"))
-                .arg(source),
-        )?;
-        Ok(Self { directory })
+        let helper = Helper::compile("floor")?;
+        Ok(Self { helper })
     }
 
     /// CPU seconds to read `files` (separated by commas) of every process once.
     pub fn round(&self, files: &str, pids: &[u32]) -> Result<f64> {
-        let mut command = Command::new(self.directory.path().join("floor"));
+        let mut command = Command::new(self.helper.program());
         command
             .arg("1")
             .arg(files)

@@ -1,0 +1,50 @@
+//! The I/O of every process, from the pass over all tasks.
+
+use rustc_hash::FxHashMap;
+
+use super::ledger::{Place, ProcessId, ProcessIo};
+use super::places::places;
+use crate::kernel::bpf::TaskSnapshot;
+use crate::kernel::bpf::records::TaskRecord;
+use crate::kernel::own_process::nanos_to_ticks;
+use crate::node::Entities;
+use crate::probes::readings::Readings;
+
+/// The processes of the node, those of `entities` and all others.
+pub fn read(tasks: &TaskSnapshot, entities: &Entities) -> (Vec<ProcessIo>, Readings) {
+    let records: FxHashMap<u32, &TaskRecord> = tasks
+        .tasks
+        .iter()
+        .filter(|task| task.is_process())
+        .map(|task| (task.tgid, task))
+        .collect();
+    let mut readings = Readings::new("task_io_accounting", entities.exported.len());
+    let process_of = |(id, place): (ProcessId, Place)| {
+        let record = records.get(&id.pid)?;
+        if let Place::Entity(entity) = place
+            && record.counts_io()
+        {
+            readings.read(entity);
+        }
+        Some(ProcessIo {
+            id,
+            parent: parent_of(id, record, &records),
+            place,
+            io: record.io(),
+        })
+    };
+    let processes = places(entities).into_iter().filter_map(process_of).collect();
+    (processes, readings)
+}
+
+fn parent_of(
+    child: ProcessId,
+    record: &TaskRecord,
+    records: &FxHashMap<u32, &TaskRecord>,
+) -> Option<ProcessId> {
+    let parent = ProcessId {
+        pid: record.parent,
+        started: nanos_to_ticks(records.get(&record.parent)?.start),
+    };
+    (parent.started <= child.started).then_some(parent)
+}

@@ -1,0 +1,100 @@
+/* population NAMESPACES PROCESSES: network namespaces with that many processes each, until standard input is closed.
+ * Number N has the default TTL 65 + N % 190, and each of its processes has N % 7 open files. Prints the inode and the
+ * number of each namespace, then "ready". */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void fail(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static void set_ttl(int ttl)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_default_ttl", "w");
+
+	if (!file || fprintf(file, "%d", ttl) < 0 || fclose(file))
+		fail("ip_default_ttl");
+}
+
+static unsigned long inode(void)
+{
+	struct stat netns;
+
+	if (stat("/proc/self/ns/net", &netns))
+		fail("/proc/self/ns/net");
+	return netns.st_ino;
+}
+
+/* The parent's death is this one's too. */
+static void stay(pid_t parent, int files)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		exit(1);
+	close_range(files, ~0U, 0);
+	for (;;)
+		pause();
+}
+
+static void inhabit(int number, int processes, int told)
+{
+	char line[64];
+	int files = number % 7;
+
+	if (unshare(CLONE_NEWNET))
+		fail("unshare");
+	set_ttl(65 + number % 190);
+	for (int fd = 0; fd < files; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			fail("/dev/null");
+	for (int i = 1; i < processes; i++) {
+		pid_t parent = getpid(), child = fork();
+		if (child < 0)
+			fail("fork");
+		if (!child)
+			stay(parent, files);
+	}
+	int length = snprintf(line, sizeof(line), "%lu %d\n", inode(), number);
+	if (write(told, line, length) != length)
+		fail("pipe");
+}
+
+int main(int argc, char **argv)
+{
+	int told[2];
+	char buffer[65536];
+
+	if (argc != 3 || pipe(told))
+		return 2;
+	int namespaces = atoi(argv[1]), processes = atoi(argv[2]);
+	/* Above the files that the namespaces are to have. */
+	int out = fcntl(told[1], F_DUPFD, 20);
+	for (int number = 0; number < namespaces; number++) {
+		pid_t parent = getpid(), child = fork();
+		if (child < 0)
+			fail("fork");
+		if (!child) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			close(told[0]);
+			close(told[1]);
+			inhabit(number, processes, out);
+			stay(parent, number % 7);
+		}
+	}
+	close(out);
+	close(told[1]);
+	for (ssize_t length; (length = read(told[0], buffer, sizeof(buffer))) > 0;)
+		if (fwrite(buffer, 1, length, stdout) != (size_t)length)
+			fail("stdout");
+	puts("ready");
+	fflush(stdout);
+	return read(STDIN_FILENO, buffer, 1) < 0;
+}
