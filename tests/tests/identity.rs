@@ -46,17 +46,7 @@ fn netns_of(task: &str) -> Result<u64> {
 
 /// What the exporter knows of the namespace of a process, as of a new scrape.
 fn entity_of(exporter: &Exporter, process: &Guard) -> Result<Value> {
-    entity(exporter, netns_of(&process.pid().to_string())?)
-}
-
-fn entity(exporter: &Exporter, inode: u64) -> Result<Value> {
-    exporter.scrape()?;
-    let entities: Value = serde_json::from_str(&exporter.get("/debug/entities")?.body)?;
-    let all = entities.as_array().context("a list of entities")?;
-    let found = all.iter().find(|entity| entity["inode"] == inode);
-    found
-        .cloned()
-        .with_context(|| format!("no entity with inode {inode} in {entities}"))
+    exporter.entity(netns_of(&process.pid().to_string())?)
 }
 
 fn noports(exporter: &Exporter, netns: &str) -> Result<Option<f64>> {
@@ -135,7 +125,7 @@ fn an_inode_used_again_at_once_never_inherits_numbers(path: Path) -> Result<()> 
         if new.inode()? == inode {
             let _resident = new.spawn_sleeper()?;
             assert_eq!(noports(&exporter, new.name())?, Some(0.0));
-            assert_eq!(entity(&exporter, inode)?["netns"], new.name());
+            assert_eq!(exporter.entity(inode)?["netns"], new.name());
             return Ok(());
         }
     }

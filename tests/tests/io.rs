@@ -15,7 +15,6 @@ use kubeskoop_exporter_tests::lab::path::Path;
 use kubeskoop_exporter_tests::lab::process::Guard;
 use kubeskoop_exporter_tests::lab::wait::eventually;
 use kubeskoop_exporter_tests::on_both_paths;
-use serde_json::Value;
 
 const CONFIG: &str = "interval: 0\nmetrics: {probes: [tcp, io, fd]}\n";
 const METRICS: [&str; 4] = ["readsyscall", "writesyscall", "readbytes", "writebytes"];
@@ -321,14 +320,8 @@ fn processes_that_cannot_be_read_are_counted_and_the_missing_capability_named() 
     for metric in ["kubeskoop_io_readsyscall", "kubeskoop_fd_openfd"] {
         ensure!(scrape.matching(metric, &[("netns", closed.name())]).is_empty());
     }
-    let status: Value = serde_json::from_str(&exporter.get("/status")?.body)?;
     for (name, file) in [("io", "/proc/<pid>/io"), ("fd", "/proc/<pid>/fd")] {
-        let probe = status["probes"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find(|probe| probe["name"] == name);
-        let probe = probe.with_context(|| format!("no {name} in {status}"))?;
+        let probe = exporter.probe_status(name)?;
         let reason = probe["reason"].as_str().unwrap_or_default();
         assert_eq!(probe["state"], "up", "{reason}");
         for words in [file, "processes: CAP_DAC_READ_SEARCH is missing"] {

@@ -2,6 +2,7 @@
 //! no other.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -13,39 +14,28 @@ use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::path::Path;
 use kubeskoop_exporter_tests::lab::proc::ProcNet;
 use kubeskoop_exporter_tests::lab::traffic;
-use kubeskoop_exporter_tests::lab::veth::Pair;
+use kubeskoop_exporter_tests::lab::trio::Trio;
 use kubeskoop_exporter_tests::on_both_paths;
 
-const EVERY_SCRAPE_COLLECTS: &str = "interval: 0\n\
+const EVERY_SCRAPE_COLLECTS: &str = "interval: 0\ndebugMode: true\n\
     metrics: {probes: [tcp, udp, ip, tcpext, netdev, conntrack, sock, softnet]}\n";
 /// The kernel repeats an unanswered SYN after a second.
 const SYN_REPEAT: Duration = Duration::from_millis(900);
 
-/// A client, a server and one who has nothing to do with either, under a running exporter.
-struct Lab {
-    exporter: Exporter,
-    client: Netns,
-    server: Netns,
-    bystander: Netns,
-    pair: Pair,
+/// Client, server and bystander under an exporter of these probes.
+struct Lab(Trio);
+
+impl Deref for Lab {
+    type Target = Trio;
+
+    fn deref(&self) -> &Trio {
+        &self.0
+    }
 }
 
 impl Lab {
     fn new(path: Path) -> Result<Self> {
-        let (client, server, bystander) = (
-            Netns::new("client")?,
-            Netns::new("server")?,
-            Netns::new("bystander")?,
-        );
-        let pair = Netns::connect(&client, &server)?;
-        let exporter = path.exporter(EVERY_SCRAPE_COLLECTS)?;
-        Ok(Self {
-            exporter,
-            client,
-            server,
-            bystander,
-            pair,
-        })
+        Trio::inhabited(path, path.exporter(EVERY_SCRAPE_COLLECTS)?).map(Self)
     }
 
     /// How much each of `metrics` grows in (client, server, bystander) while `act` runs.
@@ -66,10 +56,7 @@ impl Lab {
         let scrape = self.exporter.scrape()?;
         let mut values = [[0; 3]; N];
         for (metric, values) in metrics.iter().zip(&mut values) {
-            for (value, netns) in values
-                .iter_mut()
-                .zip([&self.client, &self.server, &self.bystander])
-            {
+            for (value, netns) in values.iter_mut().zip(self.namespaces()) {
                 *value = number(&scrape, metric, netns)?;
             }
         }
@@ -93,7 +80,19 @@ fn number(metrics: &Metrics, metric: &str, netns: &Netns) -> Result<i64> {
 }
 
 fn fifty_datagrams_to_a_closed_port_are_fifty_noports_there_and_none_elsewhere(path: Path) -> Result<()> {
-    let lab = Lab::new(path)?;
+    fifty_noports(&Lab::new(path)?)
+}
+
+#[test]
+fn fifty_datagrams_in_namespaces_without_a_process_are_fifty_noports_too() -> Result<()> {
+    for path in [Path::Pass, Path::Files] {
+        let exporter = path.exporter(EVERY_SCRAPE_COLLECTS)?;
+        fifty_noports(&Lab(Trio::uninhabited(exporter)?))?;
+    }
+    Ok(())
+}
+
+fn fifty_noports(lab: &Lab) -> Result<()> {
     for server in lab.pair.b.addresses() {
         let growth = lab.growth(["kubeskoop_udp_noports"], || {
             lab.client

@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,18 +18,17 @@ use kubeskoop_exporter_tests::lab::proc::ProcNet;
 use kubeskoop_exporter_tests::lab::process::{Guard, Signal};
 use kubeskoop_exporter_tests::lab::sockets::TcpSockets;
 use kubeskoop_exporter_tests::lab::traffic;
-use kubeskoop_exporter_tests::lab::veth::Pair;
+use kubeskoop_exporter_tests::lab::trio::Trio;
 use kubeskoop_exporter_tests::lab::wait::eventually;
 use kubeskoop_exporter_tests::on_both_paths;
 use rustix::net::sockopt;
-use serde_json::Value;
 use unprivileged::{OpenDirectory, as_nobody};
 
 #[allow(dead_code, reason = "it is shared with the tests of the command line")]
 #[path = "cli/unprivileged.rs"]
 mod unprivileged;
 
-const CONFIG: &str = "interval: 0\nmetrics: {probes: [tcp, tcpsummary]}\n";
+const CONFIG: &str = "interval: 0\ndebugMode: true\nmetrics: {probes: [tcp, tcpsummary]}\n";
 const SOON: Duration = Duration::from_secs(10);
 /// The kernel tries a closed window after 0.2 s.
 const QUIET: Duration = Duration::from_millis(500);
@@ -47,21 +47,22 @@ on_both_paths!(
     a_namespace_without_a_process_has_its_connections,
 );
 
-/// A client, a server and one who has nothing to do with either, under a running exporter.
-struct Lab {
-    exporter: Exporter,
-    client: Netns,
-    server: Netns,
-    bystander: Netns,
-    pair: Pair,
-    _inhabitants: Vec<Guard>,
+/// Client, server and bystander under an exporter of tcpsummary.
+struct Lab(Trio);
+
+impl Deref for Lab {
+    type Target = Trio;
+
+    fn deref(&self) -> &Trio {
+        &self.0
+    }
 }
 
 /// A namespace that no pass sees is entered; without this nobody enters any.
 const WITHOUT_ENTERING: [&str; 2] = ["setpriv", "--bounding-set=-sys_admin"];
 
 impl Lab {
-    /// With a process in each namespace. On the path of the passes these alone must do.
+    /// On the path of the passes these alone must do.
     fn new(path: Path) -> Result<Self> {
         let builder = path.builder().config(CONFIG);
         let exporter = match path {
@@ -69,26 +70,7 @@ impl Lab {
             Path::Files => builder.start()?,
         };
         path.is_taken(&exporter)?;
-        Self::with(exporter, true)
-    }
-
-    fn with(exporter: Exporter, is_inhabited: bool) -> Result<Self> {
-        let (client, server) = (Netns::new("client")?, Netns::new("server")?);
-        let bystander = Netns::new("bystander")?;
-        let pair = Netns::connect(&client, &server)?;
-        let inhabitants = [&client, &server, &bystander]
-            .into_iter()
-            .filter(|_| is_inhabited)
-            .map(Netns::spawn_sleeper)
-            .collect::<Result<_>>()?;
-        Ok(Self {
-            exporter,
-            client,
-            server,
-            bystander,
-            pair,
-            _inhabitants: inhabitants,
-        })
+        Trio::inhabited(path, exporter).map(Self)
     }
 
     /// Waits until the kernel lists these sockets of client and server, and has the exporter say
@@ -355,7 +337,7 @@ fn a_connection_that_only_the_peer_has_closed_is_in_close_wait_and_then_in_time_
 
 /// One that only a mount keeps.
 fn a_namespace_without_a_process_has_its_connections(path: Path) -> Result<()> {
-    let lab = Lab::with(path.exporter(CONFIG)?, false)?;
+    let lab = Lab(Trio::uninhabited(path.exporter(CONFIG)?)?);
     let (listen, connect) = lab.addresses()[0];
     let listener = lab.listen(listen)?;
     let _connections = Connections::new(&lab, connect, &listener, 2)?;
@@ -425,11 +407,7 @@ fn without_capabilities_the_own_namespace_is_served_and_the_missing_one_named() 
             )
             .is_empty()
     );
-    let status: Value = serde_json::from_str(&exporter.get("/status")?.body)?;
-    let probe = status["probes"]
-        .as_array()
-        .and_then(|probes| probes.iter().find(|probe| probe["name"] == "tcpsummary"))
-        .with_context(|| format!("no tcpsummary in {status}"))?;
+    let probe = exporter.probe_status("tcpsummary")?;
     assert_eq!(
         (&probe["state"], &probe["source"]),
         (&"up".into(), &"netlink".into())

@@ -151,6 +151,8 @@ impl Engine {
             }
         }
         self.idle = Group::split(members);
+        // Whoever changes something may have mended what kept the passes from working.
+        self.passes.check_soon();
         self.generation += 1;
         self.config = Some(Arc::clone(config));
     }

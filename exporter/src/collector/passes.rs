@@ -62,6 +62,12 @@ impl Passes {
         Seen { tasks, files }
     }
 
+    /// Has the passes compared with the files, or tried anew, by the next collection.
+    pub fn check_soon(&mut self) {
+        self.tasks.check_soon();
+        self.files.check_soon();
+    }
+
     /// Goes over all tasks once more, to see whether they are still where they were.
     pub fn read_again(&mut self) -> Option<TaskSnapshot> {
         self.tasks.loaded()?.read().ok()

@@ -17,5 +17,6 @@ pub mod relay;
 pub mod sockets;
 pub mod tools;
 pub mod traffic;
+pub mod trio;
 pub mod veth;
 pub mod wait;

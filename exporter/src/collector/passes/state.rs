@@ -38,6 +38,11 @@ impl<P> PassState<P> {
         is_due
     }
 
+    /// Makes it time.
+    pub fn check_soon(&mut self) {
+        self.checked = None;
+    }
+
     /// The pass, and whether it was loaded only now.
     ///
     /// # Errors

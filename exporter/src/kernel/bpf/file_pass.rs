@@ -15,9 +15,9 @@ use crate::kernel::procfs::fd::Descriptors;
 use crate::kernel::tcp::TcpSummary;
 
 /// Sockets that several descriptors lead to and that one pass can tell apart, at first: 64 KiB.
-const SLOTS: u32 = 4096;
+pub(super) const SLOTS: u32 = 4096;
 /// 32 MiB: a million of them, half full.
-const MOST_SLOTS: u32 = 1 << 21;
+pub(super) const MOST_SLOTS: u32 = 1 << 21;
 
 /// The loaded pass.
 ///

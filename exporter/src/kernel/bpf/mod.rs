@@ -9,6 +9,8 @@ mod iterator;
 pub mod records;
 mod skeletons;
 mod task_pass;
+#[cfg(test)]
+mod tests;
 
 pub use error::BpfError;
 pub use file_pass::{FilePass, FileSnapshot};

@@ -9,6 +9,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
 pub use self::binary::binary;
 pub use self::builder::Builder;
@@ -138,6 +139,30 @@ impl Exporter {
             "GET {path}: the content is {content:?}"
         );
         Metrics::parse(&response.body).with_context(|| format!("GET {path}"))
+    }
+
+    /// What `/status` says.
+    pub fn status(&self) -> Result<Value> {
+        serde_json::from_str(&self.get("/status")?.body).context("GET /status")
+    }
+
+    /// What `/status` says of a probe.
+    pub fn probe_status(&self, probe: &str) -> Result<Value> {
+        let status = self.status()?;
+        let mut probes = status["probes"].as_array().into_iter().flatten();
+        let found = probes.find(|it| it["name"] == probe);
+        found.cloned().with_context(|| format!("no {probe} in {status}"))
+    }
+
+    /// What it knows of the namespace with this inode, as of a new scrape.
+    pub fn entity(&self, inode: u64) -> Result<Value> {
+        self.scrape()?;
+        let entities: Value = serde_json::from_str(&self.get("/debug/entities")?.body)?;
+        let all = entities.as_array().context("a list of entities")?;
+        let found = all.iter().find(|entity| entity["inode"] == inode);
+        found
+            .cloned()
+            .with_context(|| format!("no entity with inode {inode} in {entities}"))
     }
 
     /// Sends SIGTERM and waits for the end; returns how it ended and how long that took.
