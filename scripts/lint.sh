@@ -37,6 +37,8 @@ make_venv
 
 list=$(sources '*.sh' .ci/run)
 mapfile -t shell_files <<<"$list"
+list=$(sources '*.c' '*.h')
+mapfile -t c_files <<<"$list"
 list=$(sources '*.yaml' '*.yml')
 mapfile -t yaml_files <<<"$list"
 list=$(sources '*.toml')
@@ -45,10 +47,12 @@ mapfile -t toml_files <<<"$list"
 case ${1:-} in
     --fix)
         step "cargo fmt" cargo fmt --all
+        step "clang-format" "$venv/bin/clang-format" -i "${c_files[@]}"
         step "taplo fmt" env RUST_LOG=warn "$venv/bin/taplo" fmt "${toml_files[@]}"
         ;;
     "")
         step "cargo fmt" cargo fmt --all --check
+        step "clang-format" "$venv/bin/clang-format" --dry-run --Werror "${c_files[@]}"
         step "taplo fmt" env RUST_LOG=warn "$venv/bin/taplo" fmt --check --diff "${toml_files[@]}"
         step "shellcheck" "$venv/bin/shellcheck" "${shell_files[@]}"
         step "yamllint" "$venv/bin/yamllint" --strict "${yaml_files[@]}"

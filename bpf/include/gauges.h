@@ -44,7 +44,8 @@ static __always_inline void read_conntrack_entries(struct net *net)
 	if (id < 0 || (__u32)id >= net->gen->s.len)
 		return;
 	bpf_probe_read_kernel(&own, sizeof(own), (void *)(generic + id * 8));
-	if (own && !bpf_probe_read_kernel(&netns_out.conntrack_entries, 4, (void *)(own + learned.conntrack_count_offset)))
+	if (own &&
+	    !bpf_probe_read_kernel(&netns_out.conntrack_entries, 4, (void *)(own + learned.conntrack_count_offset)))
 		netns_out.has |= NETNS_CONNTRACK_ENTRIES;
 }
 
