@@ -49,7 +49,7 @@ struct CollectionStatus {
 pub struct ExpositionStatus {
     /// CPU time to write and compress it.
     pub cpu_seconds: f64,
-    /// Size of the text.
+    /// Size of what was sent, in whichever format and compression was asked for.
     pub bytes: usize,
 }
 
