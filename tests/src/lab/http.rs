@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use ureq::Agent;
 
+use crate::lab::wait::patience;
+
 /// How long anything may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -79,8 +81,8 @@ pub fn post(address: SocketAddr, path: &str, body: &str) -> Result<Response> {
 pub fn get_unix(socket: &Path, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
     let context = || format!("GET {path} from {}", socket.display());
     let mut stream = UnixStream::connect(socket).with_context(context)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
+    stream.set_read_timeout(Some(patience(TIMEOUT)))?;
+    stream.set_write_timeout(Some(patience(TIMEOUT)))?;
     // HTTP/1.0: the answer comes in one piece and ends with the connection.
     let mut request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n");
     for (name, value) in headers {
@@ -99,10 +101,10 @@ pub fn get_unix(socket: &Path, path: &str, headers: &[(&str, &str)]) -> Result<R
 /// A TCP connection to `address` on which nothing has been sent; its reads and writes time out
 /// after 10 s.
 pub fn raw_connect(address: SocketAddr) -> Result<TcpStream> {
-    let stream = TcpStream::connect_timeout(&address, TIMEOUT)
+    let stream = TcpStream::connect_timeout(&address, patience(TIMEOUT))
         .with_context(|| format!("cannot connect to {address}"))?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
+    stream.set_read_timeout(Some(patience(TIMEOUT)))?;
+    stream.set_write_timeout(Some(patience(TIMEOUT)))?;
     Ok(stream)
 }
 
@@ -111,7 +113,7 @@ fn agent() -> Agent {
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)
-        .timeout_global(Some(TIMEOUT))
+        .timeout_global(Some(patience(TIMEOUT)))
         .build()
         .into()
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use crate::lab::wait::patience;
+
 /// The text read so far; a thread of its own reads on until the end.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -90,7 +92,7 @@ impl Log {
     }
 
     fn wait(&self, timeout: Duration, done: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + patience(timeout);
         let mut state = self.shared.lock();
         while !done(&state) {
             let left = deadline.saturating_duration_since(Instant::now());

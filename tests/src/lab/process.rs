@@ -8,6 +8,8 @@ use anyhow::{Context, Result, bail};
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
+use crate::lab::wait::patience;
+
 /// How often a waiting guard looks whether the process has ended.
 const POLL: Duration = Duration::from_millis(2);
 
@@ -64,7 +66,7 @@ impl Guard {
 
     /// Waits for the process to end; one that still runs after `timeout` is an error.
     pub fn wait(&mut self, timeout: Duration) -> Result<ExitStatus> {
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + patience(timeout);
         loop {
             if let Some(status) = self.ended()? {
                 return Ok(status);

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with};
 
 use crate::lab::netns::Netns;
-use crate::lab::wait::eventually;
+use crate::lab::wait::{eventually, patience};
 
 /// How long a single step may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub fn udp_to_closed_port(destination: SocketAddr, count: usize) -> Result<()> {
     let socket =
         UdpSocket::bind(SocketAddr::new(any_address(destination), 0)).context("cannot make a UDP socket")?;
-    socket.set_write_timeout(Some(TIMEOUT))?;
+    socket.set_write_timeout(Some(patience(TIMEOUT)))?;
     for number in 0..count {
         socket
             .send_to(b"nobody there", destination)
@@ -38,7 +38,7 @@ pub fn udp_to_closed_port(destination: SocketAddr, count: usize) -> Result<()> {
 /// `Tcp OutRsts` there grow by `count`. Anything but a refusal is an error.
 pub fn connect_to_closed_port(destination: SocketAddr, count: usize) -> Result<()> {
     for number in 0..count {
-        match TcpStream::connect_timeout(&destination, TIMEOUT) {
+        match TcpStream::connect_timeout(&destination, patience(TIMEOUT)) {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
             Err(error) => {
                 return Err(error).with_context(|| format!("connect {number} to {destination}"));
@@ -59,12 +59,13 @@ pub fn tcp_transfer(listener_ns: &Netns, client_ns: &Netns, address: SocketAddr,
     let address = listener.local_addr()?;
     // The kernel completes the connection, and it waits to be accepted.
     let client = client_ns.run(|| {
-        TcpStream::connect_timeout(&address, TIMEOUT).with_context(|| format!("cannot connect to {address}"))
+        TcpStream::connect_timeout(&address, patience(TIMEOUT))
+            .with_context(|| format!("cannot connect to {address}"))
     })?;
     let server = accept(&listener)?;
     for stream in [&client, &server] {
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.set_write_timeout(Some(TIMEOUT))?;
+        stream.set_read_timeout(Some(patience(TIMEOUT)))?;
+        stream.set_write_timeout(Some(patience(TIMEOUT)))?;
     }
     thread::scope(|scope| {
         let reading = scope.spawn(move || receive(server, bytes));

@@ -12,6 +12,7 @@ use super::{Endpoint, Exporter, LAST_WORDS, binary};
 use crate::lab::configmap::ConfigMap;
 use crate::lab::log::Log;
 use crate::lab::process::Guard;
+use crate::lab::wait::patience;
 
 /// How long the exporter may take until it listens.
 const START: Duration = Duration::from_secs(10);
@@ -154,7 +155,7 @@ impl Builder {
 }
 
 fn wait_until_it_listens(guard: &mut Guard, log: &Log) -> Result<Endpoint> {
-    let deadline = Instant::now() + START;
+    let deadline = Instant::now() + patience(START);
     loop {
         if let Some(endpoint) = Endpoint::last_in(&log.text()) {
             return Ok(endpoint);
