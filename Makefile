@@ -9,23 +9,36 @@ export PATH := $(PATH):/usr/sbin:/sbin
 # Arguments of the exporter or of the benchmark, e.g. make run ARGS="--help"
 ARGS ?=
 
+# VM=skip leaves the tests in a virtual machine out.
+VM ?=
+
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench docs
+.PHONY: help run test test-vm lint fmt bench docs
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## Build the exporter and start it on port 9102 with its built-in defaults (ARGS="...")
 	@scripts/setup.sh build
 	cargo build --release --locked -p kubeskoop-exporter
 	exec $(TARGET_DIR)/release/kubeskoop-exporter serve $(ARGS)
 
-test: ## Run all tests
+test: ## Run all tests (VM=skip: none in a virtual machine)
 	@scripts/setup.sh test
 	cargo build -p kubeskoop-exporter
 	cargo test --workspace
+ifeq ($(VM),skip)
+	@echo 'SKIP: the tests in a virtual machine, since VM=skip'
+else
+	@tests/vm/run.sh
+endif
+
+test-vm: ## Run the tests of tests/vm/tests.txt on Debian's Linux 6.1 in QEMU
+	@scripts/setup.sh test
+	cargo build -p kubeskoop-exporter
+	@tests/vm/run.sh
 
 lint: ## Check formatting, clippy, shell scripts, YAML and spelling
 	@scripts/setup.sh lint

@@ -4,6 +4,7 @@ set -uo pipefail
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 # shellcheck source=/dev/null
 . /run/vm/settings
+: "${workspace:?}" "${kernel:?}" "${scratch:?}" "${tests:?}" "${limit:?}" "${patience:?}"
 export KSK_PATIENCE=$patience
 
 say() { printf 'vm: %s\n' "$*"; }
@@ -41,6 +42,9 @@ run_test() {
     [[ $result == ok ]] || passed=
 }
 
+# is_sound: the kernel has not complained (bits 7 and 9: it died, it warned).
+is_sound() { ((($(</proc/sys/kernel/tainted) & 0x280) == 0)); }
+
 exec <>/dev/console >&0 2>&0
 load_modules
 mount_all
@@ -59,6 +63,11 @@ say "on Linux $(uname -r) ran, in $SECONDS s:"
 for result in "${results[@]}"; do
     say "  $result"
 done
+if ! is_sound; then
+    passed=
+    dmesg | grep -A 40 'cut here'
+    say "the kernel has complained"
+fi
 ((${#results[@]} > 0)) && [[ -n $passed ]] && say "all passed"
 sync
 exec /run/vm/poweroff -f

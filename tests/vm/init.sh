@@ -3,6 +3,7 @@
 # machine that runs QEMU the guest's own, with a layer above it that takes all changes and is gone at the end.
 # shellcheck source=/dev/null
 . /settings
+: "${workspace:?}" "${modules:?}"
 
 /bin/busybox mkdir -p /dev /proc /sys /below /above /new
 /bin/busybox --install -s /bin

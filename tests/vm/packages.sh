@@ -35,6 +35,10 @@ unpack_kernel() {
 get() {
     local what=$1 suite=$2 unpack=$3 mirror
     [[ ! -e $vm/$what ]] || return 0
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+        say "there is no apt here to fetch $what"
+        return 1
+    fi
     say "fetching ${what/#$suite/Linux} from Debian $suite"
     for mirror in $(debian_mirrors); do
         if debian_state "$apt" "$suite" "$mirror" && "$unpack"; then
@@ -52,9 +56,5 @@ exec 9>"$vm/.lock"
 flock 9
 trap 'rm -rf "$apt"' EXIT
 
-if [[ ! -e $vm/qemu || ! -e $vm/$1 ]] && ! command -v apt-get dpkg-deb >/dev/null; then
-    say "there is no apt here to fetch QEMU and a kernel of Debian's"
-    exit 1
-fi
 get qemu bookworm unpack_qemu
 get "$1" "$1" unpack_kernel

@@ -4,7 +4,7 @@
 #   VM_KERNEL     the Debian suite that the kernel comes from (bookworm: Linux 6.1)
 #   VM_TESTS      tests to run instead of those in tests.txt
 #   VM_CPUS       how many CPUs the guest has (2)
-#   VM_TIMEOUT    after how many seconds it is ended (1200)
+#   VM_TIMEOUT    after how many seconds it is ended (1800)
 #
 # KVM makes it fast; without, QEMU translates every instruction, and the tests wait longer for everything.
 set -euo pipefail
@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 suite=${VM_KERNEL:-bookworm}
 cpus=${VM_CPUS:-2}
-timeout=${VM_TIMEOUT:-1200}
+timeout=${VM_TIMEOUT:-1800}
 kernel=$PWD/target/vm/$suite
 qemu=$PWD/target/vm/qemu
 
@@ -47,7 +47,7 @@ initramfs() {
     cp tests/vm/init.sh "$work/fs/init"
     {
         printf '%s=%q\n' workspace "$PWD" kernel "$kernel" scratch "$scratch" modules "${modules[*]}" \
-            tests "$tests" limit ${VM_LIMIT:-300} patience 4
+            tests "$tests" limit 600 patience 4
     } >"$work/fs/settings"
     pushd "$kernel/lib/modules/$release" >/dev/null
     # A line of modules.dep has the module and all that it needs.
@@ -80,17 +80,22 @@ initramfs >"$work/initramfs"
 truncate -s 256M "$work/disk"
 
 # Some machines have the device and a processor that cannot: the guest would never start.
-accelerators=(-accel tcg,thread=multi)
+accelerators=(-accel tcg)
 if [[ -w /dev/kvm ]] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
     accelerators=(-accel kvm "${accelerators[@]}")
 fi
+
+# norandmaps is what makes programs start fast: QEMU translates code once for each address it is at.
+cmdline="console=ttyS0 quiet panic=-1 mitigations=off no5lvl nokaslr norandmaps"
+
 say "starting the kernel of Debian $suite"
 status=0
 run_qemu "${accelerators[@]}" -cpu max -smp "$cpus" -m 2048 -nodefaults -no-user-config -no-reboot \
     -display none -serial stdio -kernel "$kernel"/boot/vmlinuz-* -initrd "$work/initramfs" \
-    -append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr no5lvl norandmaps ${VM_APPEND:-}" \
+    -append "$cmdline" \
     -virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
-    -drive "file=$work/disk,format=raw,if=virtio,cache=unsafe" </dev/null | sed -u 's/\r$//' | tee "$work/console" || status=$?
+    -drive "file=$work/disk,format=raw,if=virtio,cache=unsafe" </dev/null \
+    | sed -u 's/\r$//' | tee "$work/console" || status=$?
 
 ((status != 124)) || die "the guest did not end within $timeout s"
 grep -q '^vm: all passed$' "$work/console" || die "not all tests passed on the kernel of Debian $suite"

@@ -1,8 +1,14 @@
 //! The two ways by which the exporter reads the kernel, so that a test can take both.
 
-use anyhow::{Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
 
 use crate::lab::exporter::{Builder, Exporter};
+use crate::lab::wait::eventually;
+
+/// How long the first collection may take.
+const READY: Duration = Duration::from_secs(10);
 
 /// Probes that a pass serves where there is one.
 const PASSED: [&str; 9] = [
@@ -38,6 +44,9 @@ impl Path {
     /// A running exporter that takes this path, and no other.
     pub fn exporter(self, config: &str) -> Result<Exporter> {
         let exporter = self.builder().config(config).start()?;
+        // The first collection loads the programs, which takes a slow machine longer than a scrape may.
+        eventually(READY, || Ok(exporter.get("/readyz")?.status == 200))
+            .with_context(|| format!("it is not ready, log:\n{}", exporter.log()))?;
         self.is_taken(&exporter)?;
         Ok(exporter)
     }
