@@ -1,4 +1,4 @@
-//! Measured CPU times and their ratios.
+//! Measured CPU times, their ratios and their budgets.
 
 use std::fmt;
 
@@ -7,15 +7,33 @@ use anyhow::{Context, Result};
 /// CPU times in seconds by what was measured, one a turn.
 #[derive(Debug, Default)]
 pub struct Figures {
-    rows: Vec<(String, Vec<f64>)>,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Row {
+    what: String,
+    seconds: Vec<f64>,
+    budget: Option<f64>,
 }
 
 impl Figures {
     /// Adds the figure of a turn.
     pub fn add(&mut self, what: &str, seconds: f64) {
-        match self.rows.iter_mut().find(|(name, _)| name == what) {
-            Some((_, figures)) => figures.push(seconds),
-            None => self.rows.push((what.to_owned(), vec![seconds])),
+        match self.rows.iter_mut().find(|row| row.what == what) {
+            Some(row) => row.seconds.push(seconds),
+            None => self.rows.push(Row {
+                what: what.to_owned(),
+                seconds: vec![seconds],
+                budget: None,
+            }),
+        }
+    }
+
+    /// States what may be taken.
+    pub fn budget(&mut self, what: &str, seconds: f64) {
+        if let Some(row) = self.rows.iter_mut().find(|row| row.what == what) {
+            row.budget = Some(seconds);
         }
     }
 
@@ -32,8 +50,8 @@ impl Figures {
     }
 
     fn row(&self, what: &str) -> Result<&[f64]> {
-        let row = self.rows.iter().find(|(name, _)| name == what);
-        row.map(|(_, figures)| figures.as_slice())
+        let row = self.rows.iter().find(|row| row.what == what);
+        row.map(|row| row.seconds.as_slice())
             .with_context(|| format!("{what} was not measured"))
     }
 }
@@ -42,12 +60,19 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:28} {:>8} {:>8} {:>8}",
-            "CPU time, ms", "min", "median", "max"
+            "{:46} {:>8} {:>8} {:>8} {:>8}",
+            "CPU time, ms", "min", "median", "max", "budget"
         )?;
-        for (what, figures) in &self.rows {
-            let [least, median, most] = spread(figures.clone()).map(|seconds| seconds * 1e3);
-            writeln!(f, "{what:28} {least:8.2} {median:8.2} {most:8.2}")?;
+        for row in &self.rows {
+            let [least, median, most] = spread(row.seconds.clone()).map(|seconds| seconds * 1e3);
+            let budget = row
+                .budget
+                .map_or_else(String::new, |seconds| format!("{:.0}", seconds * 1e3));
+            writeln!(
+                f,
+                "{:46} {least:8.2} {median:8.2} {most:8.2} {budget:>8}",
+                row.what
+            )?;
         }
         Ok(())
     }
