@@ -218,19 +218,21 @@ impl Engine {
         let (procfs, finish) = (self.procfs.clone(), self.finish.clone());
         let (generation, number) = (self.generation, self.number);
         let work = move || {
-            loop {
-                let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                let Some(mut group) = next else { return };
-                let result = group.run(&procfs, &scene);
-                if finish
-                    .send(Finished {
-                        group,
-                        result,
-                        generation,
-                        number,
-                    })
-                    .is_err()
-                {
+            let take = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let mut scene = Some(scene);
+            let mut next = take();
+            while let Some((mut group, its)) = next.zip(scene.take()) {
+                let result = group.run(&procfs, &its);
+                next = take();
+                // Whoever receives the last result has the scene to himself and need not copy it.
+                scene = next.is_some().then_some(its);
+                let finished = Finished {
+                    group,
+                    result,
+                    generation,
+                    number,
+                };
+                if finish.send(finished).is_err() {
                     return;
                 }
             }

@@ -41,7 +41,7 @@ impl Inhabitants {
             .partition_point(|(started, _)| *started <= process.started);
         if at < MAX_READERS {
             self.oldest.truncate(MAX_READERS - 1);
-            self.oldest.insert(at, (process.started, process.task.clone()));
+            self.oldest.insert(at, (process.started, process.task()));
         }
         if let Some(owner) = &process.owner
             && let Some(key) = owner_key(owner)
@@ -255,7 +255,7 @@ mod tests {
                 is_leader: true,
                 started,
                 netns: Some(NetnsId::of_inode(netns)),
-                task: pid.to_string(),
+                thread: None,
                 owner: Some(Arc::new(owner)),
             });
         }

@@ -39,7 +39,7 @@ impl PassedProcesses {
                 // A process whose main thread has exited is where its first other thread is.
                 Some(at) if !process.is_leader && processes[*at].netns.is_none() => {
                     processes[*at].netns = process.netns;
-                    processes[*at].task = process.task;
+                    processes[*at].thread = process.thread;
                 }
                 _ => {
                     if process.is_leader && process.netns.is_none() {
@@ -120,11 +120,7 @@ fn process_of(task: &TaskRecord, owner: Option<Arc<CgroupOwner>>) -> Process {
             cookie: Some(task.netns),
             inode: task.inode,
         }),
-        task: if is_leader {
-            task.tgid.to_string()
-        } else {
-            format!("{}/task/{}", task.tgid, task.tid)
-        },
+        thread: (!is_leader).then_some(task.tid),
         owner,
     }
 }
@@ -219,10 +215,10 @@ mod tests {
             (
                 seen[index].is_leader,
                 seen[index].netns.map(|it| it.inode),
-                seen[index].task.as_str(),
+                seen[index].task(),
             )
         };
-        assert_eq!(at(0), (true, Some(1003), "5/task/6"));
-        assert_eq!(at(1), (false, Some(1004), "5/task/7"));
+        assert_eq!(at(0), (true, Some(1003), "5/task/6".into()));
+        assert_eq!(at(1), (false, Some(1004), "5/task/7".into()));
     }
 }

@@ -31,9 +31,18 @@ pub struct Process {
     pub started: u64,
     /// Its network namespace; none for a zombie.
     pub netns: Option<NetnsId>,
-    /// The task below `/proc` that stands for it: its pid, or `pid/task/tid` where the main
-    /// thread has exited.
-    pub task: String,
+    /// The thread that stands for it where the main thread has exited or is elsewhere.
+    pub thread: Option<u32>,
     /// Its pod and container.
     pub owner: Option<Arc<CgroupOwner>>,
+}
+
+impl Process {
+    /// The task below `/proc` that stands for it: `pid`, or `pid/task/tid`.
+    pub fn task(&self) -> String {
+        match self.thread {
+            None => self.pid.to_string(),
+            Some(thread) => format!("{}/task/{thread}", self.pid),
+        }
+    }
 }

@@ -90,7 +90,7 @@ impl ProcessTable {
 
     /// Has the processes that are read through `task` read again at the next scan.
     pub fn forget(&mut self, task: &str) {
-        self.processes.retain(|_, known| known.process.task != task);
+        self.processes.retain(|_, known| known.process.task() != task);
     }
 
     fn list(&self) -> io::Result<Vec<(u32, u64)>> {
@@ -128,7 +128,7 @@ impl ProcessTable {
             is_leader: true,
             started: stat::start_time(&text).map_err(io::Error::other)?,
             netns: None,
-            task: String::new(),
+            thread: None,
             owner: self.read_owner(pid)?,
         };
         let mut known = Known {
@@ -151,7 +151,7 @@ impl ProcessTable {
 
     fn read_netns(&self, known: &mut Known) -> io::Result<()> {
         let process = &mut known.process;
-        process.task = process.pid.to_string();
+        process.thread = None;
         process.netns = None;
         known.denied = false;
         match self.procfs.namespace_inode(&format!("{}/ns/net", process.pid)) {
@@ -166,11 +166,12 @@ impl ProcessTable {
     /// A process whose main thread has exited shows no namespace, but its other threads do.
     fn read_netns_of_thread(&self, process: &mut Process) -> io::Result<()> {
         let tasks = format!("{}/task", process.pid);
-        for entry in self.procfs.path(&tasks).read_dir()?.flatten() {
-            let task = format!("{tasks}/{}", entry.file_name().to_string_lossy());
-            if let Ok(inode) = self.procfs.namespace_inode(&format!("{task}/ns/net")) {
+        let entries = self.procfs.path(&tasks).read_dir()?.flatten();
+        let threads = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        for thread in threads {
+            if let Ok(inode) = self.procfs.namespace_inode(&format!("{tasks}/{thread}/ns/net")) {
                 process.netns = Some(NetnsId::of_inode(inode));
-                process.task = task;
+                process.thread = Some(thread);
                 return Ok(());
             }
         }

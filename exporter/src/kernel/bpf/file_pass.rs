@@ -5,7 +5,7 @@ use std::io;
 
 use libbpf_rs::Link;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::records::{FilesRecord, Record, read};
 use super::skeletons::files::{FilesSkel, FilesSkelBuilder};
@@ -141,6 +141,10 @@ impl FilePass {
         }
         let mut snapshot = FileSnapshot {
             without_room,
+            processes: FxHashMap::with_capacity_and_hasher(
+                self.buffer.len() / size_of::<FilesRecord>(),
+                FxBuildHasher,
+            ),
             ..FileSnapshot::default()
         };
         let understood = read(&self.buffer, |record| {

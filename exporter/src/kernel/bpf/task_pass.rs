@@ -216,7 +216,10 @@ impl TaskPass {
     pub fn read(&mut self) -> io::Result<TaskSnapshot> {
         self.learn().map_err(io::Error::other)?;
         iterator::read_pass(&self.link, &mut self.buffer)?;
-        let mut snapshot = TaskSnapshot::default();
+        let mut snapshot = TaskSnapshot {
+            tasks: Vec::with_capacity(self.buffer.len() / size_of::<TaskRecord>()),
+            ..TaskSnapshot::default()
+        };
         read(&self.buffer, |record| match record {
             Record::Netns(record) => {
                 snapshot.netns.insert(record.cookie, NetnsCounters { record });

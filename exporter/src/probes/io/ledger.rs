@@ -231,6 +231,7 @@ impl Ledger {
 
     fn track(&mut self, processes: &[ProcessIo], accounts: &[AccountId]) {
         let mut before = std::mem::take(&mut self.tracked);
+        self.tracked.reserve(processes.len());
         for process in processes {
             let known = before.remove(&process.id);
             let (mut account, io) = known.map_or((None, None), |it| (it.account, it.io));

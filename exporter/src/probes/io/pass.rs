@@ -12,12 +12,10 @@ use crate::probes::readings::Readings;
 
 /// The processes of the node, those of `entities` and all others.
 pub fn read(tasks: &TaskSnapshot, entities: &Entities) -> (Vec<ProcessIo>, Readings) {
-    let records: FxHashMap<u32, &TaskRecord> = tasks
-        .tasks
-        .iter()
-        .filter(|task| task.is_process())
-        .map(|task| (task.tgid, task))
-        .collect();
+    let mut records: FxHashMap<u32, &TaskRecord> = FxHashMap::default();
+    records.reserve(tasks.tasks.len());
+    let leaders = tasks.tasks.iter().filter(|task| task.is_process());
+    records.extend(leaders.map(|task| (task.tgid, task)));
     let mut readings = Readings::new("task_io_accounting", entities.exported.len());
     let process_of = |(id, place): (ProcessId, Place)| {
         let record = records.get(&id.pid)?;
@@ -33,7 +31,9 @@ pub fn read(tasks: &TaskSnapshot, entities: &Entities) -> (Vec<ProcessIo>, Readi
             io: record.io(),
         })
     };
-    let processes = places(entities).into_iter().filter_map(process_of).collect();
+    let places = places(entities);
+    let mut processes = Vec::with_capacity(places.len());
+    processes.extend(places.into_iter().filter_map(process_of));
     (processes, readings)
 }
 
