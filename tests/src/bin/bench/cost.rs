@@ -5,11 +5,13 @@ use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::path::Path;
 use serde_json::Value;
 
+use crate::figures::Figures;
+
 /// The default probes but qdisc, whose cost is measured on its own.
 pub const DEFAULT_PROBES: &str = "tcp, udp, tcpext, netdev, conntrack, sock, softnet, tcpsummary, io";
 /// A probe that costs next to nothing where the pass serves it: what a collection costs without
 /// the probe that is measured.
-pub const LEAST_PROBE: &str = "udp";
+const LEAST_PROBE: &str = "udp";
 /// Scrapes before the first that counts.
 const WARM_UP: usize = 3;
 
@@ -60,4 +62,15 @@ pub fn scrape(exporter: &Exporter, headers: &[(&str, &str)]) -> Result<Cost> {
         exposition: cpu("exposition")?,
         bytes: response.bytes.len(),
     })
+}
+
+/// What a probe adds to a collection: one with it less one without it, in turn.
+pub fn difference(path: Path, probe: &str, what: &str, turns: usize, figures: &mut Figures) -> Result<()> {
+    let without = exporter(path, LEAST_PROBE)?;
+    let with = exporter(path, &format!("{LEAST_PROBE}, {probe}"))?;
+    for _ in 0..turns {
+        let less = scrape(&without, &[])?.collection;
+        figures.add(what, scrape(&with, &[])?.collection - less);
+    }
+    Ok(())
 }

@@ -7,7 +7,7 @@ use kubeskoop_exporter_tests::lab::helper::{Helper, Running};
 use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::path::Path;
 
-use crate::cost::{self, LEAST_PROBE};
+use crate::cost;
 use crate::figures::Figures;
 use crate::node::{self, NAMESPACES};
 use crate::passes::{Over, Passes};
@@ -38,7 +38,7 @@ pub fn run() -> Result<()> {
             (Path::Pass, "tcpsummary"),
             (Path::Files, "tcpsummary, files only"),
         ] {
-            difference(path, "tcpsummary", what, TURNS, &mut figures)?;
+            cost::difference(path, "tcpsummary", what, TURNS, &mut figures)?;
         }
         let exporter = cost::exporter(Path::Pass, "tcpsummary")?;
         passes.measure(&exporter, Over::Files, "file pass", TURNS, &mut figures)?;
@@ -56,15 +56,4 @@ fn hold(netns: &Netns, helper: &Helper, holders: &str) -> Result<Vec<Running>> {
         })
     };
     (0..2).map(|_| start()).collect()
-}
-
-/// What a probe adds to a collection: one with it less one without it, in turn.
-pub fn difference(path: Path, probe: &str, what: &str, turns: usize, figures: &mut Figures) -> Result<()> {
-    let without = cost::exporter(path, LEAST_PROBE)?;
-    let with = cost::exporter(path, &format!("{LEAST_PROBE}, {probe}"))?;
-    for _ in 0..turns {
-        let less = cost::scrape(&without, &[])?.collection;
-        figures.add(what, cost::scrape(&with, &[])?.collection - less);
-    }
-    Ok(())
 }

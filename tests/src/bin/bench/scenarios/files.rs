@@ -6,7 +6,6 @@ use anyhow::Result;
 use kubeskoop_exporter_tests::lab::helper::{Helper, Running};
 use kubeskoop_exporter_tests::lab::path::Path;
 
-use super::connections::difference;
 use crate::cost;
 use crate::figures::Figures;
 use crate::node::{self, NAMESPACES};
@@ -33,9 +32,9 @@ pub fn run() -> Result<()> {
 
 fn measure(case: &str) -> Result<()> {
     let mut figures = Figures::default();
-    difference(Path::Pass, "tcpsummary", "tcpsummary", TURNS, &mut figures)?;
-    difference(Path::Pass, "fd", "fd", TURNS, &mut figures)?;
-    difference(Path::Files, "fd", "fd, files only", TURNS, &mut figures)?;
+    cost::difference(Path::Pass, "tcpsummary", "tcpsummary", TURNS, &mut figures)?;
+    cost::difference(Path::Pass, "fd", "fd", TURNS, &mut figures)?;
+    cost::difference(Path::Files, "fd", "fd, files only", TURNS, &mut figures)?;
     let exporter = cost::exporter(Path::Pass, "tcpsummary")?;
     Passes::compile()?.measure(&exporter, Over::Files, "file pass", TURNS, &mut figures)?;
     figures.budget("tcpsummary", BUDGET);

@@ -4,7 +4,7 @@ use anyhow::Result;
 use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::path::Path;
 
-use super::connections::difference;
+use crate::cost;
 use crate::figures::Figures;
 use crate::node::{self, NAMESPACES};
 
@@ -19,7 +19,7 @@ pub fn run() -> Result<()> {
         Netns::connect(a, b)?;
     }
     let mut figures = Figures::default();
-    difference(Path::Pass, "qdisc", "qdisc", TURNS, &mut figures)?;
+    cost::difference(Path::Pass, "qdisc", "qdisc", TURNS, &mut figures)?;
     figures.budget("qdisc", BUDGET);
     println!("\n--- {NAMESPACES} namespaces with a veth each\n{figures}");
     Ok(())
