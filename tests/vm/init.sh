@@ -11,7 +11,7 @@ mount -t devtmpfs devtmpfs /dev
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 for module in $modules; do
-    modprobe "$module" || echo "vm: no module $module"
+    modprobe "$module" 2>/dev/null || echo "vm: no module $module, which may be built in"
 done
 
 mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=262144,cache=loose root /below

@@ -44,15 +44,15 @@ impl Path {
     /// A running exporter that takes this path, and no other.
     pub fn exporter(self, config: &str) -> Result<Exporter> {
         let exporter = self.builder().config(config).start()?;
-        // The first collection loads the programs, which takes a slow machine longer than a scrape may.
-        eventually(READY, || Ok(exporter.get("/readyz")?.status == 200))
-            .with_context(|| format!("it is not ready, log:\n{}", exporter.log()))?;
         self.is_taken(&exporter)?;
         Ok(exporter)
     }
 
     /// An error if the exporter takes another path.
     pub fn is_taken(self, exporter: &Exporter) -> Result<()> {
+        // The first collection loads the programs, which takes a slow machine longer than a scrape may.
+        eventually(READY, || Ok(exporter.get("/readyz")?.status == 200))
+            .with_context(|| format!("it is not ready, log:\n{}", exporter.log()))?;
         let metrics = exporter.scrape()?;
         let mut taken = 0;
         for state in metrics.samples("kubeskoop_exporter_probe_state") {
