@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches what the virtual machine is made of into target/vm/: packages.sh SUITE
-#   qemu/     QEMU with all that it needs to run, and busybox, of Debian 12
+#   qemu/     QEMU with all that it needs to run, and busybox, of Debian 13
 #   SUITE/    the kernel of that Debian suite, with its modules
 #
 # Nothing is installed. What is there already is taken as it is.
@@ -28,7 +28,7 @@ unpack_kernel() {
     # Later suites have it in /usr/lib.
     [[ -d $apt/root/lib ]] || mv "$apt/root/usr/lib" "$apt/root/"
     release=$(basename "$apt"/root/lib/modules/*)
-    "$vm/qemu/bin/busybox" depmod -b "$apt/root" "$release"
+    "$vm/qemu/usr/bin/busybox" depmod -b "$apt/root" "$release"
 }
 
 # get WHAT SUITE UNPACK: has that command unpack WHAT from the first mirror that has it.
@@ -56,5 +56,5 @@ exec 9>"$vm/.lock"
 flock 9
 trap 'rm -rf "$apt"' EXIT
 
-get qemu bookworm unpack_qemu
+get qemu trixie unpack_qemu
 get "$1" "$1" unpack_kernel

@@ -6,7 +6,7 @@
 #   VM_CPUS       how many CPUs the guest has (2)
 #   VM_TIMEOUT    after how many seconds it is ended (1800)
 #
-# KVM makes it fast; without, QEMU translates every instruction, and the tests wait longer for everything.
+# KVM makes it fast. Without, QEMU translates every instruction: the tests take minutes, and wait longer for all.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -42,7 +42,7 @@ initramfs() {
     local modules=(virtio_pci 9pnet_virtio 9p overlay virtio_blk ext4) files release
     release=$(basename "$kernel"/lib/modules/*)
     mkdir -p "$work/fs/bin" "$work/fs/lib/modules/$release"
-    cp "$qemu/bin/busybox" "$work/fs/bin/"
+    cp "$qemu/usr/bin/busybox" "$work/fs/bin/"
     ln -s busybox "$work/fs/bin/sh"
     cp tests/vm/init.sh "$work/fs/init"
     {
@@ -51,18 +51,17 @@ initramfs() {
     } >"$work/fs/settings"
     pushd "$kernel/lib/modules/$release" >/dev/null
     # A line of modules.dep has the module and all that it needs.
-    files=$(for module in "${modules[@]}"; do grep "/$module\.ko[.a-z]*:" modules.dep; done | tr -d : | tr ' ' '\n' | sort -u)
-    xargs cp --parents -t "$work/fs/lib/modules/$release" <<<"$files
-modules.dep"
+    files=$(for module in "${modules[@]}"; do grep "/$module\.ko[.a-z]*:" modules.dep; done)
+    tr -d : <<<"$files modules.dep" | tr ' ' '\n' | sort -u | xargs cp --parents -t "$work/fs/lib/modules/$release"
     popd >/dev/null
-    (cd "$work/fs" && find . | "$qemu/bin/busybox" cpio -o -H newc 2>/dev/null | gzip -1)
+    (cd "$work/fs" && find . | "$qemu/usr/bin/busybox" cpio -o -H newc 2>/dev/null | gzip -1)
 }
 
 # run_qemu ARGUMENT...: QEMU with the libraries and data that were unpacked with it.
 run_qemu() {
     local lib=$qemu/usr/lib/x86_64-linux-gnu
     QEMU_MODULE_DIR=$lib/qemu timeout --foreground --kill-after=10 "$timeout" \
-        "$qemu/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$qemu/lib/x86_64-linux-gnu:$lib" \
+        "$lib/ld-linux-x86-64.so.2" --library-path "$lib" \
         "$qemu/usr/bin/qemu-system-x86_64" -L "$qemu/usr/share/qemu" -L "$qemu/usr/share/seabios" "$@"
 }
 
@@ -79,8 +78,10 @@ trap 'rm -rf "$work"' EXIT
 initramfs >"$work/initramfs"
 truncate -s 256M "$work/disk"
 
+# One thread for all CPUs: with several, one of them may still run code that the kernel has just replaced (as it
+# does when a netfilter hook comes or goes), and the guest dies.
+accelerators=(-accel "tcg,thread=single")
 # Some machines have the device and a processor that cannot: the guest would never start.
-accelerators=(-accel tcg)
 if [[ -w /dev/kvm ]] && grep -qwE 'vmx|svm' /proc/cpuinfo; then
     accelerators=(-accel kvm "${accelerators[@]}")
 fi
