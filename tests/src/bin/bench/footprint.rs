@@ -1,5 +1,7 @@
 //! What the exporter holds while it does nothing.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -44,17 +46,25 @@ fn maps(pid: u32) -> Result<(usize, u64)> {
 pub fn idle_percent(pid: u32, period: Duration) -> Result<f64> {
     let (began, before) = (Instant::now(), cpu(pid)?);
     std::thread::sleep(period);
-    let taken = cpu(pid)?.saturating_sub(before);
-    Ok(100.0 * taken.as_secs_f64() / began.elapsed().as_secs_f64())
+    let now = cpu(pid)?;
+    // A thread that has ended meanwhile had nothing to do.
+    let taken: u64 = now
+        .iter()
+        .map(|(thread, cpu)| cpu - before.get(thread).unwrap_or(&0))
+        .sum();
+    Ok(100.0 * Duration::from_nanos(taken).as_secs_f64() / began.elapsed().as_secs_f64())
 }
 
-/// CPU time of all its threads, which the kernel counts here in nanoseconds and not in ticks.
-fn cpu(pid: u32) -> Result<Duration> {
-    let mut nanos = 0;
+/// CPU time of each of its threads in nanoseconds, which is counted here more finely than in ticks.
+fn cpu(pid: u32) -> Result<BTreeMap<OsString, u64>> {
+    let mut threads = BTreeMap::new();
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = fs::read_to_string(thread?.path().join("schedstat"))?;
-        let on_cpu = text.split(' ').next().context("an empty schedstat")?;
-        nanos += on_cpu.parse::<u64>()?;
+        let thread = thread?;
+        // One that ends meanwhile does not count.
+        let text = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        if let Some(on_cpu) = text.split(' ').next().filter(|it| !it.is_empty()) {
+            threads.insert(thread.file_name(), on_cpu.parse()?);
+        }
     }
-    Ok(Duration::from_nanos(nanos))
+    Ok(threads)
 }
