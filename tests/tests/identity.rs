@@ -283,11 +283,13 @@ fn in_a_private_cgroup_namespace_other_pods_and_the_own_one_are_known(path: Path
         "echo $$ > {}/cgroup.procs; exec unshare --cgroup \"$@\"",
         own.path().display()
     );
-    let exporter = Exporter::builder()
+    let exporter = path
+        .builder()
         .config(EVERY_SCRAPE_COLLECTS)
         .wrap(["sh", "-c", &enter, "sh"])
         .env("POD_UID", &own_uid)
         .start()?;
+    path.is_taken(&exporter)?;
     assert_eq!(entity_of(&exporter, &neighbour)?["pod_uid"], other_uid);
     assert_eq!(
         entity_of(&exporter, &sidecar)?["pod_uid"],

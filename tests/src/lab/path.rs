@@ -1,14 +1,8 @@
 //! The two ways by which the exporter reads the kernel, so that a test can take both.
 
-use std::time::Duration;
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::lab::exporter::{Builder, Exporter};
-use crate::lab::wait::eventually;
-
-/// How long the first collection may take.
-const READY: Duration = Duration::from_secs(10);
 
 /// Probes that a pass serves where there is one.
 const PASSED: [&str; 9] = [
@@ -50,9 +44,6 @@ impl Path {
 
     /// An error if the exporter takes another path.
     pub fn is_taken(self, exporter: &Exporter) -> Result<()> {
-        // The first collection loads the programs, which takes a slow machine longer than a scrape may.
-        eventually(READY, || Ok(exporter.get("/readyz")?.status == 200))
-            .with_context(|| format!("it is not ready, log:\n{}", exporter.log()))?;
         let metrics = exporter.scrape()?;
         let mut taken = 0;
         for state in metrics.samples("kubeskoop_exporter_probe_state") {

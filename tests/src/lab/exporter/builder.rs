@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -149,6 +150,7 @@ impl Builder {
             guard,
             log,
             endpoint,
+            has_collected: AtomicBool::new(false),
             _config: config,
         })
     }

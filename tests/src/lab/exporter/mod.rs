@@ -6,6 +6,7 @@ mod endpoint;
 
 use std::net::SocketAddr;
 use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -20,9 +21,13 @@ use crate::lab::http::{self, Response};
 use crate::lab::log::Log;
 use crate::lab::metrics::Metrics;
 use crate::lab::process::{Guard, Signal};
+use crate::lab::wait::eventually;
 
 /// How long the exporter may take to end after SIGTERM.
 const TERMINATION: Duration = Duration::from_secs(30);
+
+/// How long the first collection may take.
+const FIRST_COLLECTION: Duration = Duration::from_secs(10);
 
 /// How long its last words may take to arrive once it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -36,6 +41,7 @@ pub struct Exporter {
     guard: Guard,
     log: Log,
     endpoint: Endpoint,
+    has_collected: AtomicBool,
     /// Files that it reads, removed after it.
     _config: Option<ConfigMap>,
 }
@@ -126,6 +132,7 @@ impl Exporter {
 
     /// Like [`Exporter::scrape`], from a path such as `/metrics?probe=tcp`.
     pub fn scrape_path(&self, path: &str) -> Result<Metrics> {
+        self.wait_until_it_has_collected()?;
         let response = self.get(path)?;
         ensure!(
             response.status == 200,
@@ -139,6 +146,16 @@ impl Exporter {
             "GET {path}: the content is {content:?}"
         );
         Metrics::parse(&response.body).with_context(|| format!("GET {path}"))
+    }
+
+    /// The first collection loads the programs, which takes a slow machine longer than a scrape may.
+    fn wait_until_it_has_collected(&self) -> Result<()> {
+        if !self.has_collected.load(Ordering::Relaxed) {
+            eventually(FIRST_COLLECTION, || Ok(self.get("/readyz")?.status == 200))
+                .with_context(|| format!("it is not ready, log:\n{}", self.log()))?;
+            self.has_collected.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// What `/status` says.
