@@ -21,13 +21,16 @@ use crate::lab::http::{self, Response};
 use crate::lab::log::Log;
 use crate::lab::metrics::Metrics;
 use crate::lab::process::{Guard, Signal};
-use crate::lab::wait::eventually;
+use crate::lab::wait::{eventually, patience};
 
 /// How long the exporter may take to end after SIGTERM.
 const TERMINATION: Duration = Duration::from_secs(30);
 
 /// How long the first collection may take.
 const FIRST_COLLECTION: Duration = Duration::from_secs(10);
+
+/// How long the exporter waits for a collection.
+const COLLECTION: Duration = Duration::from_secs(10);
 
 /// How long its last words may take to arrive once it has ended.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -133,7 +136,7 @@ impl Exporter {
     /// Like [`Exporter::scrape`], from a path such as `/metrics?probe=tcp`.
     pub fn scrape_path(&self, path: &str) -> Result<Metrics> {
         self.wait_until_it_has_collected()?;
-        let response = self.get(path)?;
+        let response = self.get_patiently(path)?;
         ensure!(
             response.status == 200,
             "GET {path}: {}: {}",
@@ -146,6 +149,18 @@ impl Exporter {
             "GET {path}: the content is {content:?}"
         );
         Metrics::parse(&response.body).with_context(|| format!("GET {path}"))
+    }
+
+    /// Where nothing is slow, this is one GET. A slow machine may take longer for a collection than
+    /// the exporter waits.
+    fn get_patiently(&self, path: &str) -> Result<Response> {
+        let until = Instant::now() + patience(COLLECTION).saturating_sub(COLLECTION);
+        loop {
+            let response = self.get(path)?;
+            if response.status != 503 || Instant::now() >= until {
+                return Ok(response);
+            }
+        }
     }
 
     /// The first collection loads the programs, which takes a slow machine longer than a scrape may.
