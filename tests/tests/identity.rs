@@ -100,7 +100,7 @@ fn processes_that_die_in_the_middle_of_scrapes_harm_nothing(path: Path) -> Resul
                 .samples("kubeskoop_exporter_probe_errors_total")
                 .map(|it| it.value)
                 .sum();
-            ensure!(errors < 1.0, "{errors} errors");
+            ensure!(errors < 1.0, "{errors} errors: {}", exporter.status()?);
             scrapes += 1;
         }
         deaths
