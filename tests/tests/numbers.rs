@@ -16,6 +16,7 @@ use kubeskoop_exporter_tests::lab::proc::ProcNet;
 use kubeskoop_exporter_tests::lab::traffic;
 use kubeskoop_exporter_tests::lab::trio::Trio;
 use kubeskoop_exporter_tests::on_both_paths;
+use rustix::net::sockopt;
 
 const EVERY_SCRAPE_COLLECTS: &str = "interval: 0\ndebugMode: true\n\
     metrics: {probes: [tcp, udp, ip, tcpext, netdev, conntrack, sock, softnet]}\n";
@@ -139,6 +140,10 @@ fn connects_beyond_the_backlog_are_listenoverflows_and_listendrops(path: Path) -
         // A busy machine hands the segments over a little later.
         while overflows()? < u64::try_from(REFUSED)? && began.elapsed() < SYN_REPEAT {
             std::thread::sleep(Duration::from_millis(5));
+        }
+        // Where the queue was full only for the last ACK, a FIN would overflow it once more.
+        for client in &clients {
+            sockopt::set_socket_linger(client, Some(Duration::ZERO))?;
         }
         drop(clients);
         // One that was sent again has overflowed the queue again.
