@@ -12,5 +12,3 @@ mod list;
 mod nobody;
 #[path = "cli/run.rs"]
 mod run;
-#[path = "cli/unprivileged.rs"]
-mod unprivileged;

@@ -1,8 +1,5 @@
 //! Under what conditions the BPF pass works, and what happens where it does not.
 
-#[path = "cli/unprivileged.rs"]
-mod unprivileged;
-
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -17,9 +14,9 @@ use kubeskoop_exporter_tests::lab::helper::Helper;
 use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::path::Path;
 use kubeskoop_exporter_tests::lab::traffic;
+use kubeskoop_exporter_tests::lab::unprivileged::{OpenDirectory, as_nobody};
 use kubeskoop_exporter_tests::lab::wait::eventually;
 use serde_json::Value;
-use unprivileged::{OpenDirectory, as_nobody};
 
 const EVERY_SCRAPE_COLLECTS: &str =
     "interval: 0\nmetrics: {probes: [tcp, netdev, udp, tcpsummary, io, fd]}\n";
@@ -36,7 +33,7 @@ const NOPORTS: &str = "kubeskoop_udp_noports";
 /// What `/status` says of each probe: its source and the reason for it.
 fn sources(exporter: &Exporter) -> Result<BTreeMap<String, (String, String)>> {
     exporter.scrape()?;
-    let status: Value = serde_json::from_str(&exporter.get("/status")?.body)?;
+    let status = exporter.status()?;
     let probes = status["probes"].as_array().context("a list of probes")?;
     let source = |probe: &Value| {
         ensure!(probe["state"] == "up", "{probe}");

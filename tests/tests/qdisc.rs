@@ -252,14 +252,6 @@ fn the_host_lies_between_two_looks_of_tc() -> Result<()> {
     Ok(())
 }
 
-/// The probe as `/status` has it.
-fn status(exporter: &Exporter) -> Result<Value> {
-    let status: Value = serde_json::from_str(&exporter.get("/status")?.body)?;
-    let probes = status["probes"].as_array().context("no probes")?;
-    let qdisc = probes.iter().find(|probe| probe["name"] == "qdisc");
-    Ok(qdisc.context("no qdisc")?.clone())
-}
-
 fn check_that_it_names_the_capability(status: &Value) -> Result<()> {
     let reason = status["reason"].as_str().unwrap_or_default();
     ensure!(reason.contains("CAP_SYS_ADMIN is missing"), "{status}");
@@ -287,7 +279,7 @@ fn without_the_capability_to_enter_the_own_namespace_is_served_and_the_capabilit
     for netns in [&empty, &inhabited] {
         assert_eq!(exported(&metrics, netns.name())?, None);
     }
-    check_that_it_names_the_capability(&status(&exporter)?)
+    check_that_it_names_the_capability(&exporter.probe_status("qdisc")?)
 }
 
 #[test]
@@ -308,7 +300,7 @@ fn an_exporter_in_a_namespace_of_its_own_needs_no_capability_for_that_one() -> R
         .find(|it| it.value > 400.0);
     ensure!(drops.is_some(), "the drops of its own namespace are missing");
     assert_eq!(exported(&metrics, server.name())?, None);
-    check_that_it_names_the_capability(&home.run(|| status(&exporter))?)
+    check_that_it_names_the_capability(&home.run(|| exporter.probe_status("qdisc"))?)
 }
 
 /// The namespaces of a fixture are links to nowhere.
@@ -321,7 +313,7 @@ fn a_proc_tree_without_namespaces_to_enter_is_no_error() -> Result<()> {
         .start()?;
     let metrics = exporter.scrape()?;
     assert_eq!(exported(&metrics, "")?, None);
-    let status = status(&exporter)?;
+    let status = exporter.probe_status("qdisc")?;
     assert_eq!(status["state"], "failed");
     assert_eq!(
         (&status["reason"], &status["errors_total"]),

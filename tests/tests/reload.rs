@@ -21,7 +21,5 @@ mod support;
 mod tree;
 #[path = "reload/triggers.rs"]
 mod triggers;
-#[path = "cli/unprivileged.rs"]
-mod unprivileged;
 #[path = "reload/writers.rs"]
 mod writers;

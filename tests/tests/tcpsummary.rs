@@ -19,14 +19,10 @@ use kubeskoop_exporter_tests::lab::process::{Guard, Signal};
 use kubeskoop_exporter_tests::lab::sockets::TcpSockets;
 use kubeskoop_exporter_tests::lab::traffic;
 use kubeskoop_exporter_tests::lab::trio::Trio;
+use kubeskoop_exporter_tests::lab::unprivileged::{OpenDirectory, as_nobody};
 use kubeskoop_exporter_tests::lab::wait::eventually;
 use kubeskoop_exporter_tests::on_both_paths;
 use rustix::net::sockopt;
-use unprivileged::{OpenDirectory, as_nobody};
-
-#[allow(dead_code, reason = "it is shared with the tests of the command line")]
-#[path = "cli/unprivileged.rs"]
-mod unprivileged;
 
 const CONFIG: &str = "interval: 0\ndebugMode: true\nmetrics: {probes: [tcp, tcpsummary]}\n";
 const SOON: Duration = Duration::from_secs(10);

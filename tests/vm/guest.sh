@@ -38,7 +38,8 @@ run_test() {
     say "== $1"
     # From where cargo starts it. One test at a time: what the exporter does in time must not take longer only because
     # other tests run beside it.
-    (cd "$workspace/tests" && exec timeout "$limit" "$2" --color never --show-output --test-threads 1) || result="FAILED ($?)"
+    (cd "$workspace/tests" && exec timeout "$limit" "$2" --color never --show-output --test-threads 1) \
+        || result="FAILED ($?)"
     results+=("$1: $result, $((SECONDS - start)) s")
     [[ $result == ok ]] || passed=
 }

@@ -120,11 +120,8 @@ impl Passes {
     }
 
     fn plan(&self, probe: &str) -> Option<&PassPlan> {
-        let mut trusted = self
-            .plans
-            .iter()
-            .filter(|plan| !self.distrusted.contains_key(plan.probe()));
-        trusted.find(|plan| plan.probe() == probe)
+        let plan = self.plans.iter().find(|plan| plan.probe() == probe);
+        plan.filter(|_| !self.distrusted.contains_key(probe))
     }
 
     fn read_tasks(&mut self) -> Option<TaskSnapshot> {

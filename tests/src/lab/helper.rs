@@ -77,11 +77,6 @@ pub struct Running {
 }
 
 impl Running {
-    /// Its process id.
-    pub fn pid(&self) -> u32 {
-        self.guard.pid()
-    }
-
     /// Closes its standard input and waits for its end.
     pub fn finish(mut self) -> Result<()> {
         drop(self.guard.child().stdin.take());

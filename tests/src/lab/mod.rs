@@ -18,5 +18,6 @@ pub mod sockets;
 pub mod tools;
 pub mod traffic;
 pub mod trio;
+pub mod unprivileged;
 pub mod veth;
 pub mod wait;

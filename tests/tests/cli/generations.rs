@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
-use serde_json::Value;
 
 use crate::run::ConfigFile;
 
@@ -172,7 +171,7 @@ fn the_node_is_named_by_the_variables_of_both_products() -> Result<()> {
                 builder.env(*name, *value)
             });
         let exporter = builder.start()?;
-        let status: Value = serde_json::from_str(&exporter.get("/status")?.body)?;
+        let status = exporter.status()?;
         assert_eq!(status["node"], expected, "{variables:?}");
     }
     Ok(())

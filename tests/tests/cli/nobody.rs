@@ -6,10 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::netns::Netns;
-use serde_json::Value;
 
 use crate::run::ended;
-use crate::unprivileged::{OpenDirectory, as_nobody};
+use kubeskoop_exporter_tests::lab::unprivileged::{OpenDirectory, as_nobody};
 
 /// What the log is to say after the start.
 const SOON: Duration = Duration::from_secs(10);
@@ -31,7 +30,7 @@ fn the_host_is_served_and_the_missing_capability_named() -> Result<()> {
     ensure!(host.is_some_and(|segments| segments > 0.0), "{host:?}");
 
     exporter.wait_for_log(MISSING, SOON)?;
-    let status: Value = serde_json::from_str(&exporter.get("/status")?.body)?;
+    let status = exporter.status()?;
     let problems = status["problems"].as_array().context("no problems")?;
     ensure!(
         problems

@@ -11,7 +11,7 @@ use kubeskoop_exporter_tests::lab::process::Signal;
 
 use crate::support::{SOON, has_line, last_reload, node, node_label, status, wait_for_config};
 use crate::tree::make_pipe;
-use crate::unprivileged::{OpenDirectory, as_nobody};
+use kubeskoop_exporter_tests::lab::unprivileged::{OpenDirectory, as_nobody};
 
 /// Each with what the log says after the path of the file.
 const BROKEN: [(&str, &str); 6] = [

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::path::Path;
-use serde_json::Value;
 
 use crate::figures::Figures;
 
@@ -51,7 +50,7 @@ pub fn config(probes: &str) -> String {
 pub fn scrape(exporter: &Exporter, headers: &[(&str, &str)]) -> Result<Cost> {
     let response = exporter.get_with("/metrics", headers)?;
     ensure!(response.status == 200, "status {}", response.status);
-    let status: Value = serde_json::from_str(&exporter.get("/status")?.body)?;
+    let status = exporter.status()?;
     let cpu = |part: &str| {
         status[part]["cpu_seconds"]
             .as_f64()
@@ -71,6 +70,20 @@ pub fn difference(path: Path, probe: &str, what: &str, turns: usize, figures: &m
     for _ in 0..turns {
         let less = scrape(&without, &[])?.collection;
         figures.add(what, scrape(&with, &[])?.collection - less);
+    }
+    Ok(())
+}
+
+/// What those probes add to a collection that a scrape with the passes spends most on.
+pub fn of_dearest_probes(path: Path, turns: usize, figures: &mut Figures) -> Result<()> {
+    for probe in ["netdev", "tcpsummary", "io"] {
+        difference(
+            path,
+            probe,
+            &format!("of the collection, {probe}"),
+            turns,
+            figures,
+        )?;
     }
     Ok(())
 }

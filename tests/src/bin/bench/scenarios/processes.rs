@@ -40,15 +40,7 @@ fn measure(path: Path, passes: &Passes) -> Result<()> {
         passes.measure(&exporter, Over::Tasks, "task pass", TURNS, &mut figures)?;
         passes.measure(&exporter, Over::Files, "file pass", TURNS, &mut figures)?;
     }
-    for probe in ["netdev", "tcpsummary", "io"] {
-        cost::difference(
-            path,
-            probe,
-            &format!("of the collection, {probe}"),
-            TURNS,
-            &mut figures,
-        )?;
-    }
+    cost::of_dearest_probes(path, TURNS, &mut figures)?;
     println!("{figures}");
     let idle = footprint::idle_percent(exporter.pid(), IDLE)?;
     println!("CPU between scrapes      {idle:.4} % of one, budget 0.2 %");

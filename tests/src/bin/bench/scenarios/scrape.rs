@@ -57,15 +57,7 @@ fn compare(path: Path, floor: &Floor, pids: &[u32]) -> Result<()> {
             passes.measure(&exporter, over, what, TURNS, &mut figures)?;
         }
     }
-    for probe in ["netdev", "tcpsummary", "io"] {
-        cost::difference(
-            path,
-            probe,
-            &format!("of the collection, {probe}"),
-            TURNS,
-            &mut figures,
-        )?;
-    }
+    cost::of_dearest_probes(path, TURNS, &mut figures)?;
     println!("{figures}");
     println!("ratios, turn by turn:");
     for (of, to, budget) in [

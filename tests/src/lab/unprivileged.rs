@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::lab::command::output;
+use crate::lab::exporter::binary;
 use anyhow::{Context, Result};
-use kubeskoop_exporter_tests::lab::command::output;
-use kubeskoop_exporter_tests::lab::exporter::binary;
 use tempfile::TempDir;
 
 /// Far from users that exist.
