@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void fail(const char *what)
@@ -67,34 +68,61 @@ static void inhabit(int number, int processes, int told)
 		fail("pipe");
 }
 
-int main(int argc, char **argv)
+/* One namespace after another: thousands of processes that run at once keep whoever looks at them from its turn. */
+static void end(const pid_t *leaders, int namespaces, int processes)
+{
+	for (int number = 0; number < namespaces; number++) {
+		kill(leaders[number], SIGKILL);
+		for (int i = 0; i < processes && wait(NULL) > 0; i++)
+			;
+	}
+}
+
+/* A process that has made the namespace and told of it. */
+static pid_t lead(int number, int processes)
 {
 	int told[2];
-	char buffer[65536];
+	char line[64];
+	pid_t parent = getpid();
 
-	if (argc != 3 || pipe(told))
+	if (pipe(told))
+		fail("pipe");
+	pid_t child = fork();
+	if (child < 0)
+		fail("fork");
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* Above the files that the namespace is to have. */
+		int out = fcntl(told[1], F_DUPFD, 20);
+		close(told[0]);
+		close(told[1]);
+		inhabit(number, processes, out);
+		stay(parent, number % 7);
+	}
+	close(told[1]);
+	ssize_t length = read(told[0], line, sizeof(line));
+	if (length <= 0 || fwrite(line, 1, length, stdout) != (size_t)length)
+		fail("a namespace");
+	close(told[0]);
+	return child;
+}
+
+int main(int argc, char **argv)
+{
+	char end_of_input;
+
+	if (argc != 3 || prctl(PR_SET_CHILD_SUBREAPER, 1))
 		return 2;
 	int namespaces = atoi(argv[1]), processes = atoi(argv[2]);
-	/* Above the files that the namespaces are to have. */
-	int out = fcntl(told[1], F_DUPFD, 20);
-	for (int number = 0; number < namespaces; number++) {
-		pid_t parent = getpid(), child = fork();
-		if (child < 0)
-			fail("fork");
-		if (!child) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			close(told[0]);
-			close(told[1]);
-			inhabit(number, processes, out);
-			stay(parent, number % 7);
-		}
-	}
-	close(out);
-	close(told[1]);
-	for (ssize_t length; (length = read(told[0], buffer, sizeof(buffer))) > 0;)
-		if (fwrite(buffer, 1, length, stdout) != (size_t)length)
-			fail("stdout");
+	pid_t *leaders = calloc(namespaces, sizeof(*leaders));
+	if (!leaders)
+		fail("calloc");
+	for (int number = 0; number < namespaces; number++)
+		leaders[number] = lead(number, processes);
 	puts("ready");
 	fflush(stdout);
-	return read(STDIN_FILENO, buffer, 1) < 0;
+	if (read(STDIN_FILENO, &end_of_input, 1) < 0)
+		fail("stdin");
+	end(leaders, namespaces, processes);
+	return 0;
 }

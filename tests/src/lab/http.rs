@@ -12,8 +12,9 @@ use ureq::Agent;
 
 use crate::lab::wait::patience;
 
-/// How long anything may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long anything may take: longer than the exporter waits for a collection, so that it is the
+/// exporter that says so.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The largest body that is read.
 const MAX_BODY: u64 = 256 << 20;
