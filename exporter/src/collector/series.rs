@@ -56,9 +56,9 @@ pub fn drop_duplicates(entities: &Entities, labels: &[LabelSet], probes: &mut [P
             "a second namespace with these labels is left out"
         );
         for probe in probes.iter_mut() {
-            let row = probe.samples.row_mut(index);
-            let dropped = row.iter().flatten().count();
-            row.fill(None);
+            let before = probe.samples.series();
+            probe.samples.clear_row(index);
+            let dropped = before - probe.samples.series();
             probe.status.series_dropped_total += dropped as u64;
         }
     }

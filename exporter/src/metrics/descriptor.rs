@@ -12,6 +12,8 @@ pub enum Kind {
     Counter,
     /// Goes up and down.
     Gauge,
+    /// Times by size, in seconds.
+    Histogram,
 }
 
 impl fmt::Display for Kind {
@@ -19,6 +21,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
         })
     }
 }
@@ -141,6 +144,14 @@ impl Metric {
         Self {
             kind: Kind::Gauge,
             ..Self::counter(name, unit, help, source)
+        }
+    }
+
+    /// A histogram of times of every pod and of the node.
+    pub const fn histogram(name: &'static str, help: &'static str, source: Source) -> Self {
+        Self {
+            kind: Kind::Histogram,
+            ..Self::counter(name, "seconds", help, source)
         }
     }
 

@@ -1,5 +1,6 @@
 //! What a metric is, the samples of one collection, and how they are written out.
 
+pub mod histogram;
 pub mod labels;
 pub mod own;
 pub mod protobuf;
@@ -11,4 +12,4 @@ mod samples;
 mod wire;
 
 pub use descriptor::{Kind, Metric, Scope, Source};
-pub use samples::Samples;
+pub use samples::{Amount, Labelled, Samples};

@@ -318,6 +318,7 @@ impl OwnFigures {
                 &own.metric,
                 samples.map(|(labels, value)| Sample {
                     labels,
+                    own_labels: None,
                     value: *value,
                 }),
             );
@@ -328,7 +329,7 @@ impl OwnFigures {
 /// The samples of a family being put together.
 struct Family {
     label_names: &'static [&'static str],
-    samples: Vec<(LabelSet, Value)>,
+    samples: Vec<(LabelSet, Value<'static>)>,
 }
 
 impl Family {
@@ -340,7 +341,7 @@ impl Family {
         self.add(label_values, Value::Float(duration.as_secs_f64()));
     }
 
-    fn add(&mut self, label_values: &[&str], value: Value) {
+    fn add(&mut self, label_values: &[&str], value: Value<'static>) {
         let labels = self.label_names.iter().zip(label_values);
         let labels = labels.fold(LabelSet::new(), |set, (name, value)| set.with(name, value));
         self.samples.push((labels, value));

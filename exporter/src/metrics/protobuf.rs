@@ -2,6 +2,9 @@
 //! [metrics.proto](https://github.com/prometheus/client_model/blob/master/io/prometheus/client/metrics.proto),
 //! each behind its length ([Exposition formats](https://prometheus.io/docs/instrumenting/exposition_formats/)).
 
+mod histogram;
+
+use super::labels::LabelSet;
 use super::wire::WireType::{Fixed64, Length, Varint};
 use super::wire::{key, put_length, put_message, put_string};
 use super::writer::{FamilyWriter, Sample, Value};
@@ -20,6 +23,7 @@ const METRIC: u8 = key(4, Length);
 const LABEL: u8 = key(1, Length);
 const GAUGE: u8 = key(2, Length);
 const COUNTER: u8 = key(3, Length);
+const HISTOGRAM: u8 = key(7, Length);
 // message LabelPair
 const LABEL_NAME: u8 = key(1, Length);
 const LABEL_VALUE: u8 = key(2, Length);
@@ -36,10 +40,14 @@ const NUMBER_MESSAGE: u8 = 9;
 /// Bytes of the field that it is in: a key, its length and the message.
 const NUMBER_FIELD: usize = 2 + NUMBER_MESSAGE as usize;
 
+/// Bytes of the length of a histogram, with and without its labels.
+const HISTOGRAM_ROOM: usize = 2;
+
 /// Writes families one after another into a buffer.
 #[derive(Debug, Default)]
 pub struct ProtobufWriter {
     out: Vec<u8>,
+    native_histograms: bool,
 }
 
 impl ProtobufWriter {
@@ -47,6 +55,16 @@ impl ProtobufWriter {
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
             out: Vec::with_capacity(capacity),
+            native_histograms: false,
+        }
+    }
+
+    /// Whether histograms are written as native ones too.
+    #[must_use]
+    pub fn native_histograms(self, native_histograms: bool) -> Self {
+        Self {
+            native_histograms,
+            ..self
         }
     }
 }
@@ -64,10 +82,22 @@ impl FamilyWriter for ProtobufWriter {
             let (kind, field) = match metric.kind {
                 Kind::Counter => (0, COUNTER),
                 Kind::Gauge => (1, GAUGE),
+                Kind::Histogram => (4, HISTOGRAM),
             };
             out.extend_from_slice(&[TYPE, kind]);
             for sample in samples {
-                put_number(out, field, sample);
+                match sample.value {
+                    Value::Integer(number) => put_number(out, field, sample, double(number)),
+                    Value::Float(number) => put_number(out, field, sample, number),
+                    Value::Histogram(histogram, first) => {
+                        put_labelled(out, sample, |out| {
+                            out.push(field);
+                            put_message(out, HISTOGRAM_ROOM, |out| {
+                                histogram::put(out, histogram, first, self.native_histograms);
+                            });
+                        });
+                    }
+                }
             }
         });
     }
@@ -88,39 +118,59 @@ pub(super) fn push_label(pairs: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// Writes the sample of a gauge or counter. Its length is known beforehand.
-fn put_number(out: &mut Vec<u8>, field: u8, sample: Sample<'_>) {
-    let pairs = sample.labels.as_protobuf();
+fn put_number(out: &mut Vec<u8>, field: u8, sample: Sample<'_>, value: f64) {
+    let [pairs, own] = pairs(sample);
     out.push(METRIC);
-    put_length(out, pairs.len() + NUMBER_FIELD);
+    put_length(out, pairs.len() + own.len() + NUMBER_FIELD);
     out.extend_from_slice(pairs);
+    out.extend_from_slice(own);
     let mut number = [0; NUMBER_FIELD];
     number[..3].copy_from_slice(&[field, NUMBER_MESSAGE, NUMBER]);
-    number[3..].copy_from_slice(&double(sample.value).to_le_bytes());
+    number[3..].copy_from_slice(&value.to_le_bytes());
     out.extend_from_slice(&number);
+}
+
+/// Writes a sample whose value is written by `value`.
+fn put_labelled(out: &mut Vec<u8>, sample: Sample<'_>, value: impl FnOnce(&mut Vec<u8>)) {
+    out.push(METRIC);
+    put_message(out, HISTOGRAM_ROOM, |out| {
+        pairs(sample)
+            .iter()
+            .for_each(|pairs| out.extend_from_slice(pairs));
+        value(out);
+    });
+}
+
+fn pairs(sample: Sample<'_>) -> [&[u8]; 2] {
+    [
+        sample.labels.as_protobuf(),
+        sample.own_labels.map_or(&[], LabelSet::as_protobuf),
+    ]
 }
 
 /// The value as the format has it. There are no whole numbers in it: one beyond 2^53 becomes the
 /// double next to it (2^64 - 1 becomes 2^64), which is also what Prometheus makes of the digits
 /// in the text format.
 #[expect(clippy::cast_precision_loss, reason = "the format has nothing better")]
-fn double(value: Value) -> f64 {
-    match value {
-        Value::Integer(number) => number as f64,
-        Value::Float(number) => number,
-    }
+fn double(number: u64) -> f64 {
+    number as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::metrics::Source;
-    use crate::metrics::labels::LabelSet;
 
     const SOURCE: Source = Source::Other("test");
 
-    fn written(metric: &Metric, labels: &LabelSet, value: Value) -> Vec<u8> {
+    fn written(metric: &Metric, labels: &LabelSet, value: Value<'_>) -> Vec<u8> {
         let mut writer = ProtobufWriter::default();
-        writer.family(metric, [Sample { labels, value }].into_iter());
+        let sample = Sample {
+            labels,
+            own_labels: None,
+            value,
+        };
+        writer.family(metric, [sample].into_iter());
         writer.finish()
     }
 
@@ -190,7 +240,7 @@ mod tests {
             (u64::MAX, 18_446_744_073_709_551_616.0),
         ] {
             let text: f64 = integer.to_string().parse().unwrap();
-            assert_eq!(double(Value::Integer(integer)).to_bits(), f64::to_bits(expected));
+            assert_eq!(double(integer).to_bits(), f64::to_bits(expected));
             assert_eq!(
                 text.to_bits(),
                 f64::to_bits(expected),

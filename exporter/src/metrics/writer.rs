@@ -1,6 +1,7 @@
 //! What every format of the exposition has in common, so that one walk over the numbers serves all.
 
 use super::Metric;
+use super::histogram::Histogram;
 use super::labels::LabelSet;
 
 /// Writes families one after another into a buffer.
@@ -18,15 +19,19 @@ pub trait FamilyWriter {
 pub struct Sample<'a> {
     /// Whose it is.
     pub labels: &'a LabelSet,
+    /// What else tells it from others of the same owner.
+    pub own_labels: Option<&'a LabelSet>,
     /// How much.
-    pub value: Value,
+    pub value: Value<'a>,
 }
 
 /// The value of a sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value {
+pub enum Value<'a> {
     /// A whole number.
     Integer(u64),
     /// A number with a fraction.
     Float(f64),
+    /// Times, with the number of the first classic bucket that is written.
+    Histogram(&'a Histogram, usize),
 }

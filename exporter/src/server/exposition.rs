@@ -77,14 +77,17 @@ fn families(
 
 fn write_probe(writer: &mut impl FamilyWriter, collection: &Collection, probe: &ProbeResult) {
     for (index, metric) in probe.samples.metrics().iter().enumerate() {
-        let samples = probe.samples.column(index);
-        writer.family(
-            metric,
-            samples.map(|(entity, number)| Sample {
-                labels: collection.owner(metric, entity),
-                value: Value::Integer(number),
-            }),
-        );
+        let numbers = probe.samples.column(index).map(|(entity, number)| Sample {
+            labels: collection.owner(metric, entity),
+            own_labels: None,
+            value: Value::Integer(number),
+        });
+        let listed = probe.samples.list(index).iter().map(|sample| Sample {
+            labels: collection.owner(metric, sample.entity),
+            own_labels: sample.labels.as_deref(),
+            value: sample.amount.value(),
+        });
+        writer.family(metric, numbers.chain(listed));
     }
 }
 
