@@ -5,7 +5,7 @@ use std::process::Command;
 
 use libbpf_cargo::SkeletonBuilder;
 
-const OBJECTS: [&str; 2] = ["tasks", "files"];
+const SOURCES: &str = "../bpf";
 /// Tried in this order unless `$CLANG` names one.
 const CLANGS: [&str; 7] = [
     "clang", "clang-19", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14",
@@ -24,26 +24,51 @@ fn main() {
     );
 }
 
+/// Compiles every `*.bpf.c`, and writes a module of modules with a skeleton each.
 fn skeletons() {
-    println!("cargo::rerun-if-changed=../bpf");
+    println!("cargo::rerun-if-changed={SOURCES}");
     println!("cargo::rerun-if-env-changed=CLANG");
     let Some(clang) = clang() else {
-        println!("cargo::error=no clang found: install one that compiles for BPF, or name it in $CLANG");
-        std::process::exit(1);
+        fail("no clang found: install one that compiles for BPF, or name it in $CLANG");
     };
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
-    for object in OBJECTS {
-        let source = format!("../bpf/{object}.bpf.c");
+    let include = format!("-I{SOURCES}/include");
+    let mut modules = String::new();
+    for name in objects() {
+        let source = format!("{SOURCES}/{name}.bpf.c");
+        let skeleton = out.join(format!("{name}.skel.rs"));
         let built = SkeletonBuilder::new()
             .source(Path::new(&source))
             .clang(&clang)
-            .clang_args(["-I../bpf/include", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"])
-            .build_and_generate(out.join(format!("{object}.skel.rs")));
+            .clang_args([include.as_str(), "-mcpu=v3", "-Wall", "-Wextra", "-Werror"])
+            .build_and_generate(&skeleton);
         if let Err(error) = built {
-            println!("cargo::error={source}: {error:#}");
-            std::process::exit(1);
+            fail(&format!("{source}: {error:#}"));
         }
+        modules += &format!("pub mod {name} {{ include!({skeleton:?}); }}\n");
     }
+    if let Err(error) = std::fs::write(out.join("skeletons.rs"), modules) {
+        fail(&format!("skeletons.rs: {error}"));
+    }
+}
+
+fn objects() -> Vec<String> {
+    let files = match std::fs::read_dir(SOURCES) {
+        Ok(files) => files,
+        Err(error) => fail(&format!("{SOURCES}: {error}")),
+    };
+    let name = |file: std::fs::DirEntry| {
+        let file = file.file_name().into_string().ok()?;
+        file.strip_suffix(".bpf.c").map(str::to_owned)
+    };
+    let mut names: Vec<String> = files.flatten().filter_map(name).collect();
+    names.sort_unstable();
+    names
+}
+
+fn fail(why: &str) -> ! {
+    println!("cargo::error={why}");
+    std::process::exit(1);
 }
 
 fn clang() -> Option<String> {

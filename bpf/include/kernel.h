@@ -45,6 +45,8 @@ struct list_head {
 
 #include "kernel/net.h"
 #include "kernel/task.h"
+#include "kernel/sock.h"
+#include "kernel/skb.h"
 #include "kernel/file.h"
 #include "kernel/iter.h"
 

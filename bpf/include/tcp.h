@@ -3,8 +3,8 @@
 #ifndef TCP_H
 #define TCP_H
 
-enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6 };
-enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_CLOSE_WAIT = 8, TCP_LISTEN = 10 };
+#include "inet.h"
+
 /* Requests in one call, and calls: the verifier follows each loop to its end, but a function only once. */
 enum { REQUESTS_PER_CALL = 64, MAX_REQUEST_CALLS = 1024 };
 

@@ -31,36 +31,5 @@ struct proc_inode {
 	struct ctl_table *sysctl_entry;
 	struct inode vfs_inode;
 };
-struct proto {
-	int inuse_idx;
-};
-struct sock_common {
-	volatile unsigned char skc_state;
-	struct proto *skc_prot;
-	possible_net_t skc_net;
-	struct sock *skc_listener; /* of a request: shares its place with skc_flags */
-};
-struct sock {
-	struct sock_common __sk_common;
-};
-struct socket {
-	struct sock *sk;
-};
-struct request_sock {
-	struct sock_common __req_common;
-	struct request_sock *dl_next;
-	struct sock *sk;
-};
-struct request_sock_queue {
-	atomic_t qlen;
-	struct request_sock *rskq_accept_head;
-};
-struct inet_connection_sock {
-	struct request_sock_queue icsk_accept_queue;
-};
-struct tcp_sock {
-	struct inet_connection_sock inet_conn;
-	__u32 copied_seq, rcv_nxt, snd_una, write_seq;
-};
 
 #endif

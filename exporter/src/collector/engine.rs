@@ -81,8 +81,14 @@ impl Engine {
         let (started, cpu) = (Instant::now(), thread_cpu());
         self.number += 1;
         self.reconfigure(config);
-        let seen = self.passes.read(self.wants_files());
+        let mut seen = self.passes.read(self.wants(Pass::Files));
         let entities = self.scanner.scan(&self.naming, seen.tasks.as_deref());
+        if self.wants(Pass::Tracing) {
+            match self.passes.trace(&entities) {
+                Ok(traced) => seen.traced = Some(Arc::new(traced)),
+                Err(error) => seen.why_not_traced = Some(error),
+            }
+        }
         let scene = Arc::new(Scene { entities, seen });
         let results = self.read(&scene, deadline);
         let Scene { mut entities, seen } = Arc::unwrap_or_clone(scene);
@@ -166,10 +172,10 @@ impl Engine {
         }
     }
 
-    /// Whether a probe wants the pass over all open files.
-    fn wants_files(&self) -> bool {
+    /// Whether a probe wants a pass.
+    fn wants(&self, pass: Pass) -> bool {
         let mut members = self.idle.iter().flat_map(|group| &group.members);
-        members.any(|member| member.probe.pass() == Some(Pass::Files))
+        members.any(|member| member.probe.pass() == Some(pass))
     }
 
     /// Has every idle group read, on threads that a hanging read cannot take from anyone else.
@@ -329,7 +335,7 @@ impl Engine {
 fn judged(outcome: Outcome, duration: Duration, totals: Totals, not_by_pass: Option<String>) -> ProbeResult {
     let rows = outcome.rows;
     let (state, reason) = match (rows.read, rows.not_applicable, rows.error) {
-        (0, Some(why), None) => (ProbeState::NotApplicable, Some(why.to_owned())),
+        (0, Some(why), None) => (ProbeState::NotApplicable, Some(why.into_owned())),
         (0, _, error) => {
             let reason = error.unwrap_or_else(|| "no network namespace could be read".into());
             (ProbeState::Failed, Some(reason))

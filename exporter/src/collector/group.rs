@@ -192,7 +192,10 @@ impl Group {
 
     /// What is done once for the node: all of it, by a probe that gathers everything by itself.
     fn prepare(&mut self, procfs: &ProcFs, scene: &Scene, result: &mut GroupResult) {
-        let nothing = Seen::default();
+        let nothing = Seen {
+            why_not_traced: scene.seen.why_not_traced.clone(),
+            ..Seen::default()
+        };
         for (member, outcome) in self.members.iter_mut().zip(&mut result.outcomes) {
             let node = &NodeView {
                 procfs,

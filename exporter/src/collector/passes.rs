@@ -10,10 +10,10 @@ use rustc_hash::FxHashMap;
 
 use self::state::PassState;
 use super::group::{ByPass, Member};
-use crate::kernel::bpf::{BpfError, FilePass, FileSnapshot, TaskPass, TaskSnapshot};
+use crate::kernel::bpf::{BpfError, FilePass, FileSnapshot, TaskPass, TaskSnapshot, Tracing};
 use crate::kernel::procfs::ProcFs;
-use crate::node::{Entities, EntityKind};
-use crate::probes::{Pass, Probe, ProbeSpec, Rows, Seen};
+use crate::node::{Entities, Entity, EntityKind};
+use crate::probes::{Pass, Probe, ProbeSpec, Rows, Seen, Traced};
 
 pub use plan::PassPlan;
 
@@ -32,6 +32,7 @@ pub struct Passes {
     files: PassState<FilePass>,
     plans: Vec<PassPlan>,
     distrusted: Distrusted,
+    tracing: Option<Arc<Tracing>>,
 }
 
 impl Passes {
@@ -47,7 +48,26 @@ impl Passes {
             files: PassState::new("sockets and descriptors are read"),
             plans: Vec::new(),
             distrusted: Distrusted::default(),
+            tracing: None,
         }
+    }
+
+    /// Tells the programs that count by themselves whose namespaces there are.
+    ///
+    /// # Errors
+    /// There is no pass over all tasks, which alone knows the cookies of namespaces, or no map.
+    pub fn trace(&mut self, entities: &Entities) -> Result<Traced, BpfError> {
+        if let Some(error) = self.tasks.error() {
+            return Err(error.clone());
+        }
+        let tracing = match &self.tracing {
+            Some(tracing) => Arc::clone(tracing),
+            None => Arc::clone(self.tracing.insert(Arc::new(Tracing::new()?))),
+        };
+        let key = |entity: &Entity| Some((entity.cookie?, u32::try_from(entity.inode).ok()?));
+        let keys: Vec<_> = entities.exported.iter().map(key).collect();
+        let slots = tracing.slots().settle(&keys)?;
+        Ok(Traced { tracing, slots })
     }
 
     /// Goes over all tasks and, if `files` are wanted, over all open files. What cannot be done or
@@ -59,7 +79,11 @@ impl Passes {
         } else {
             None
         };
-        Seen { tasks, files }
+        Seen {
+            tasks,
+            files,
+            ..Seen::default()
+        }
     }
 
     /// Has the passes compared with the files, or tried anew, by the next collection.
@@ -76,6 +100,10 @@ impl Passes {
     /// Why another source is taken for a probe that a pass could serve.
     pub fn reason(&self, spec: &ProbeSpec, pass: Option<Pass>) -> Option<String> {
         let pass = pass.or_else(|| plan::could_serve(spec).then_some(Pass::Tasks))?;
+        if pass == Pass::Tracing {
+            // Nothing stands in for it: it says itself why it does not count.
+            return None;
+        }
         let error = self
             .tasks
             .error()

@@ -137,7 +137,7 @@ fn a_probe_that_is_late_is_left_out_and_comes_back() {
 }
 
 spec!(ABSENT, Snmp, |_| Err(ProbeError::NotApplicable(
-    "no such feature"
+    "no such feature".into()
 )));
 
 #[test]

@@ -174,6 +174,24 @@ impl<'n> Cursor<'n> {
             .map_err(|error| self.error(error.to_string()))
     }
 
+    /// A list of words, each of which must be one of `known`; their places in it.
+    ///
+    /// # Errors
+    /// This is anything else, or a word is not known.
+    pub fn choices(&self, known: &[&str]) -> Result<Option<Vec<usize>>, ConfigError> {
+        let Some(items) = self.items()? else {
+            return Ok(None);
+        };
+        let expected = format!("one of {}", known.join(", "));
+        let choice = |item: &Cursor<'_>| {
+            let text = item.text()?;
+            let place = text.and_then(|text| known.iter().position(|it| *it == text));
+            place.ok_or_else(|| item.expected(&expected))
+        };
+        let chosen: Result<Vec<usize>, ConfigError> = items.iter().map(choice).collect();
+        chosen.map(Some)
+    }
+
     fn typed<T>(
         &self,
         what: &str,

@@ -1,7 +1,8 @@
 //! Every probe there is, one line each.
 
 use super::{
-    ProbeSpec, conntrack, fd, io, ip, ipvs, netdev, qdisc, slab, sock, softnet, tcp, tcpext, tcpsummary, udp,
+    ProbeSpec, conntrack, fd, io, ip, ipvs, kernellatency, netdev, netiftxlat, packetloss, qdisc, slab, sock,
+    socketlatency, softirq, softnet, tcp, tcpext, tcpreset, tcpretrans, tcpsummary, udp, virtcmdlatency,
 };
 
 /// The probes that are built, the one to keep longest first: past `metrics.maxSeries` whole probes
@@ -11,6 +12,9 @@ pub static PROBES: &[&ProbeSpec] = &[
     &udp::PROBE,
     &tcpext::PROBE,
     &tcpsummary::PROBE,
+    &packetloss::PROBE,
+    &tcpreset::PROBE,
+    &tcpretrans::PROBE,
     &netdev::PROBE,
     &qdisc::PROBE,
     &conntrack::PROBE,
@@ -21,20 +25,15 @@ pub static PROBES: &[&ProbeSpec] = &[
     &slab::PROBE,
     &io::PROBE,
     &fd::PROBE,
+    &virtcmdlatency::PROBE,
+    &softirq::PROBE,
+    &netiftxlat::PROBE,
+    &socketlatency::PROBE,
+    &kernellatency::PROBE,
 ];
 
 /// Probes that the configuration may name before they are built, with their older names.
-const PLANNED: &[(&str, &[&str])] = &[
-    ("packetloss", &[]),
-    ("tcpreset", &["tcp_reset"]),
-    ("tcpretrans", &[]),
-    ("softirq", &["net_softirq"]),
-    ("virtcmdlatency", &["virtcmdlat"]),
-    ("netiftxlat", &["netiftxlatency", "netif_txlatency"]),
-    ("socketlatency", &[]),
-    ("kernellatency", &[]),
-    ("rdma", &[]),
-];
+const PLANNED: &[(&str, &[&str])] = &[("rdma", &[])];
 
 /// What a name in the configuration stands for.
 #[derive(Debug, Clone, Copy)]

@@ -135,7 +135,7 @@ impl FileProbe for Conntrack {
     fn read(&mut self, netns: &NetnsView<'_>, row: &mut [Option<u64>]) -> Result<(), ProbeError> {
         let text = netns
             .optional_text(NetFile::NfConntrack)?
-            .ok_or(ProbeError::NotApplicable(NOT_HERE))?;
+            .ok_or(ProbeError::NotApplicable(NOT_HERE.into()))?;
         conntrack::read(text, &self.columns, row).map_err(ProbeError::parse(NetFile::NfConntrack))?;
         if netns.is_host
             && let Some(slot) = METRICS.iter().position(|metric| metric.scope == Scope::Node)

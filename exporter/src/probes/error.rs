@@ -1,8 +1,10 @@
 //! Why a probe has no numbers.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
+use crate::kernel::bpf::BpfError;
 use crate::kernel::procfs::{NetFile, ParseError};
 use crate::kernel::visit::VisitError;
 
@@ -11,7 +13,7 @@ use crate::kernel::visit::VisitError;
 pub enum ProbeError {
     /// What it measures does not exist here. No fault, and no alert.
     #[error("{0}")]
-    NotApplicable(&'static str),
+    NotApplicable(Cow<'static, str>),
     /// A file of a namespace cannot be read.
     #[error("{file}: {}", io::Error::from(*.kind))]
     Read {
@@ -44,6 +46,9 @@ pub enum ProbeError {
         /// What the kernel said.
         reason: String,
     },
+    /// BPF programs cannot be used.
+    #[error(transparent)]
+    Bpf(#[from] BpfError),
     /// A network namespace cannot be entered.
     #[error(transparent)]
     Visit(#[from] VisitError),

@@ -74,7 +74,7 @@ impl NodeProbe for Fd {
             }
         }
         if readings.is_without_file() {
-            return Err(ProbeError::NotApplicable(NOT_HERE));
+            return Err(ProbeError::NotApplicable(NOT_HERE.into()));
         }
         readings.fill(rows, entities, |index, row| {
             row.copy_from_slice(&[sums[index].open, sums[index].sockets].map(Some));

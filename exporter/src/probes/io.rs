@@ -123,7 +123,7 @@ impl NodeProbe for Io {
             None => self.files.read(node.procfs, node.entities),
         };
         if readings.is_without_file() {
-            return Err(ProbeError::NotApplicable(NOT_HERE));
+            return Err(ProbeError::NotApplicable(NOT_HERE.into()));
         }
         let totals = self.ledger.settle(entities, &processes, now());
         readings.fill(rows, entities, |index, row| {

@@ -70,7 +70,7 @@ impl FileProbe for Ipvs {
     fn read(&mut self, netns: &NetnsView<'_>, row: &mut [Option<u64>]) -> Result<(), ProbeError> {
         let text = netns
             .optional_text(NetFile::IpVsStats)?
-            .ok_or(ProbeError::NotApplicable(NOT_HERE))?;
+            .ok_or(ProbeError::NotApplicable(NOT_HERE.into()))?;
         let totals = ipvs::read(text).map_err(ProbeError::parse(NetFile::IpVsStats))?;
         let numbers = [
             totals.connections,

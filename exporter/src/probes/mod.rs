@@ -9,17 +9,27 @@ mod fd;
 mod io;
 mod ip;
 mod ipvs;
+mod kernellatency;
+mod latency;
 mod netdev;
+mod netiftxlat;
+mod packetloss;
 mod qdisc;
 mod readings;
 mod rows;
 mod slab;
 mod sock;
+mod socketlatency;
+mod softirq;
 mod softnet;
 mod tcp;
 mod tcpext;
+mod tcpreset;
+mod tcpretrans;
 mod tcpsummary;
+mod tracer;
 mod udp;
+mod virtcmdlatency;
 
 pub use error::ProbeError;
 pub use rows::Rows;
@@ -27,7 +37,7 @@ pub use rows::Rows;
 use std::sync::Arc;
 
 use crate::config::{Args, ConfigError};
-use crate::kernel::bpf::{FileSnapshot, TaskSnapshot};
+use crate::kernel::bpf::{BpfError, FileSnapshot, TaskSnapshot, Tracing};
 use crate::kernel::procfs::{NetFile, NetnsFiles, ProcFs};
 use crate::metrics::Metric;
 use crate::node::Entities;
@@ -93,6 +103,8 @@ pub enum Pass {
     Tasks,
     /// Over all tasks and over all open files.
     Files,
+    /// Over all tasks, which tells the programs that count by themselves whose namespaces to count.
+    Tracing,
 }
 
 /// What the passes of a collection saw.
@@ -102,6 +114,19 @@ pub struct Seen {
     pub tasks: Option<Arc<TaskSnapshot>>,
     /// By the one over all open files.
     pub files: Option<Arc<FileSnapshot>>,
+    /// Whom programs count that count by themselves.
+    pub traced: Option<Arc<Traced>>,
+    /// Why programs count for nobody.
+    pub why_not_traced: Option<BpfError>,
+}
+
+/// By which numbers programs count for whom.
+#[derive(Debug)]
+pub struct Traced {
+    /// What they share.
+    pub tracing: Arc<Tracing>,
+    /// The slot of each exported entity; none if no task is in it.
+    pub slots: Vec<Option<u32>>,
 }
 
 /// A probe that gathers the numbers of all entities by itself, over netlink or in one pass.

@@ -1,5 +1,7 @@
 //! What a probe gives in one collection: a row for each entity, or why there is none.
 
+use std::borrow::Cow;
+
 use super::{ProbeError, ProbeSpec};
 use crate::metrics::Samples;
 use crate::node::Entity;
@@ -20,7 +22,7 @@ pub struct Rows {
     /// The first error.
     pub error: Option<String>,
     /// Why it does not apply here, if it does not.
-    pub not_applicable: Option<&'static str>,
+    pub not_applicable: Option<Cow<'static, str>>,
 }
 
 impl Rows {
@@ -62,7 +64,7 @@ impl Rows {
     /// Notes an error, of one entity or of the whole node.
     pub fn fail(&mut self, error: &ProbeError, at: Option<&Entity>) {
         if let ProbeError::NotApplicable(why) = error {
-            self.not_applicable = Some(why);
+            self.not_applicable = Some(why.clone());
             return;
         }
         self.failed += 1;

@@ -89,13 +89,13 @@ fn read(procfs: &ProcFs) -> Result<[u64; METRICS.len()], ProbeError> {
         reason,
     };
     let text = procfs.read(FILE).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => ProbeError::NotApplicable(NO_FILE),
+        io::ErrorKind::NotFound => ProbeError::NotApplicable(NO_FILE.into()),
         io::ErrorKind::PermissionDenied => failed(DENIED.into()),
         _ => failed(error.to_string()),
     })?;
     let cache = slab::read(&text, CACHE)
         .map_err(|error| failed(error.to_string()))?
-        .ok_or(ProbeError::NotApplicable(NO_CACHE))?;
+        .ok_or(ProbeError::NotApplicable(NO_CACHE.into()))?;
     Ok([
         cache.objects_per_slab,
         cache.pages_per_slab,

@@ -181,7 +181,7 @@ impl ByNetlink {
 
 fn asked(error: &std::io::Error) -> ProbeError {
     if error.kind() == std::io::ErrorKind::NotFound {
-        return ProbeError::NotApplicable(NOT_HERE);
+        return ProbeError::NotApplicable(NOT_HERE.into());
     }
     ProbeError::Netlink {
         question: "TCPDIAG_GETSOCK",

@@ -1,7 +1,5 @@
-//! Numbers of the running kernel's enumerators, found by name.
-//!
-//! The MIB enums have no name of their own, so CO-RE cannot relocate them. The type information
-//! (Documentation/bpf/btf.rst) is read as a stream: to keep all of it would cost 10 MB.
+//! The kernel's type information (Documentation/bpf/btf.rst), read as a stream: to keep all of it
+//! would cost 10 MB.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,70 +7,154 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 const MAGIC: u32 = 0xeb9f;
-const KIND_ENUM: u32 = 6;
 
-/// The value of each of `names` that the kernel has, from the BTF file at `path`.
+/// Kinds of types (`BTF_KIND_*`).
+pub mod kind {
+    pub const PTR: u32 = 2;
+    pub const ENUM: u32 = 6;
+    pub const TYPEDEF: u32 = 8;
+    pub const FUNC: u32 = 12;
+    pub const FUNC_PROTO: u32 = 13;
+}
+
+/// A file with type information.
+#[derive(Debug)]
+pub struct Btf {
+    file: BufReader<File>,
+    types: (u64, u32),
+    strings: (u64, u32),
+}
+
+/// One type.
+#[derive(Debug)]
+pub struct Type<'a> {
+    /// Where its name begins among the strings.
+    pub name: u32,
+    /// What kind it is.
+    pub kind: u32,
+    /// How many members or parameters it has.
+    pub members: u32,
+    /// Size of a type that has one, else the type it refers to.
+    pub size_or_type: u32,
+    /// What follows.
+    extra: &'a [u8],
+}
+
+impl Type<'_> {
+    /// Of an enum, where the name of each enumerator begins, and its value.
+    pub fn enumerators(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |it| u32::from_ne_bytes(*it));
+        let pairs = self.extra.chunks_exact(8).filter(|_| self.kind == kind::ENUM);
+        pairs.map(move |pair| (word(pair), word(&pair[4..])))
+    }
+}
+
+impl Btf {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not BTF of this machine's byte order.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut file = BufReader::with_capacity(64 * 1024, File::open(path)?);
+        let [magic, base, types, types_length, strings, strings_length] = words(&mut file)?;
+        if magic & 0xffff != MAGIC {
+            return Err(invalid("not BTF of this byte order"));
+        }
+        let at = |offset: u32| u64::from(base) + u64::from(offset);
+        Ok(Self {
+            types: (at(types), types_length),
+            strings: (at(strings), strings_length),
+            file,
+        })
+    }
+
+    /// Bytes of its strings. Those of a module follow those of the kernel.
+    pub fn string_bytes(&self) -> u32 {
+        self.strings.1
+    }
+
+    /// The wanted strings by where they begin, which is asked with them; the first one begins at
+    /// `first`. Every string stands there once.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn strings_from(
+        &mut self,
+        first: u32,
+        wanted: impl Fn(u32, &[u8]) -> bool,
+    ) -> io::Result<HashMap<u32, String>> {
+        self.file.seek(SeekFrom::Start(self.strings.0))?;
+        let mut section = (&mut self.file).take(self.strings.1.into());
+        let (mut at, mut text, mut found) = (first, Vec::new(), HashMap::new());
+        loop {
+            text.clear();
+            let length = section.read_until(0, &mut text)?;
+            if length == 0 {
+                return Ok(found);
+            }
+            text.pop();
+            if wanted(at, &text) {
+                found.insert(at, String::from_utf8_lossy(&text).into_owned());
+            }
+            at += u32::try_from(length).map_err(io::Error::other)?;
+        }
+    }
+
+    /// Hands over every type, in the order of their numbers.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has a kind of type that is not known.
+    pub fn types(&mut self, mut each: impl FnMut(&Type<'_>)) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.types.0))?;
+        let mut section = (&mut self.file).take(self.types.1.into());
+        let mut extra = Vec::new();
+        while section.limit() > 0 {
+            let [name, info, size_or_type] = words(&mut section)?;
+            let (kind, members) = (info >> 24 & 0x1f, info & 0xffff);
+            extra.resize(extra_bytes(kind, members)?, 0);
+            section.read_exact(&mut extra)?;
+            each(&Type {
+                name,
+                kind,
+                members,
+                size_or_type,
+                extra: &extra,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The value of each of `names` that the kernel has, from the BTF file at `path`. The MIB enums have
+/// no name of their own, so CO-RE cannot relocate them.
 ///
 /// # Errors
 /// The file cannot be read, or is not BTF of this machine's byte order.
 pub fn enumerators(path: &Path, names: &[&'static str]) -> io::Result<HashMap<&'static str, i32>> {
-    let mut file = BufReader::with_capacity(64 * 1024, File::open(path)?);
-    let [magic, base, types, types_length, strings, strings_length] = words(&mut file)?;
-    if magic & 0xffff != MAGIC {
-        return Err(invalid("not BTF of this byte order"));
-    }
-    file.seek(SeekFrom::Start(u64::from(base) + u64::from(strings)))?;
-    let offsets = string_offsets((&mut file).take(u64::from(strings_length)), names)?;
-    file.seek(SeekFrom::Start(u64::from(base) + u64::from(types)))?;
-    let mut types = (&mut file).take(u64::from(types_length));
+    let wanted: HashMap<&[u8], &'static str> = names.iter().map(|name| (name.as_bytes(), *name)).collect();
+    let mut btf = Btf::open(path)?;
+    let strings = btf.strings_from(0, |_, text| wanted.contains_key(text))?;
     let mut found = HashMap::new();
-    while types.limit() > 0 {
-        let [_, info, _] = words(&mut types)?;
-        let (kind, members) = (info >> 24 & 0x1f, info & 0xffff);
-        if kind != KIND_ENUM {
-            skip(&mut types, extra_bytes(kind, members)?)?;
-            continue;
+    btf.types(|of| {
+        for (name, value) in of.enumerators() {
+            let name = strings.get(&name).and_then(|name| wanted.get(name.as_bytes()));
+            found.extend(name.map(|name| (*name, value.cast_signed())));
         }
-        for _ in 0..members {
-            let [name, value] = words(&mut types)?;
-            found.extend(offsets.get(&name).map(|name| (*name, value.cast_signed())));
-        }
-    }
+    })?;
     Ok(found)
 }
 
-/// Where each name begins in the string section; every string stands there once.
-fn string_offsets(section: impl Read, names: &[&'static str]) -> io::Result<HashMap<u32, &'static str>> {
-    let wanted: HashMap<&[u8], &'static str> = names.iter().map(|name| (name.as_bytes(), *name)).collect();
-    let mut section = BufReader::new(section);
-    let (mut at, mut text, mut offsets) = (0, Vec::new(), HashMap::new());
-    loop {
-        text.clear();
-        let length = section.read_until(0, &mut text)?;
-        if length == 0 {
-            return Ok(offsets);
-        }
-        text.pop();
-        offsets.extend(wanted.get(text.as_slice()).map(|name| (at, *name)));
-        at += u32::try_from(length).map_err(io::Error::other)?;
-    }
-}
-
-/// What follows the common part of a type.
-fn extra_bytes(kind: u32, members: u32) -> io::Result<u64> {
-    let members = u64::from(members);
+/// Bytes that follow the common part of a type.
+fn extra_bytes(kind: u32, members: u32) -> io::Result<usize> {
+    let members = members as usize;
     Ok(match kind {
         1 | 14 | 17 => 4,                // int, variable, declaration tag
         2 | 7..=12 | 16 | 18 => 0,       // pointer, names, modifiers, function, float, type tag
         3 => 12,                         // array
         4 | 5 | 15 | 19 => 12 * members, // struct, union, data section, 64-bit enum
-        13 => 8 * members,               // function prototype
+        6 | 13 => 8 * members,           // enum, function prototype
         _ => return Err(invalid("a kind of type that is not known")),
     })
-}
-
-fn skip(from: &mut impl Read, bytes: u64) -> io::Result<()> {
-    io::copy(&mut from.take(bytes), &mut io::sink()).map(drop)
 }
 
 fn words<const N: usize>(from: &mut impl Read) -> io::Result<[u32; N]> {
@@ -90,12 +172,13 @@ fn invalid(what: &str) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::io::Write;
 
     use super::*;
 
-    fn btf(types: &[u32], strings: &[u8]) -> tempfile::NamedTempFile {
+    /// A file of these types and strings.
+    pub fn btf(types: &[u32], strings: &[u8]) -> tempfile::NamedTempFile {
         let types: Vec<u8> = types.iter().flat_map(|word| word.to_ne_bytes()).collect();
         let lengths = [types.len(), strings.len()].map(|it| u32::try_from(it).expect("small"));
         let header = [MAGIC, 24, 0, lengths[0], lengths[0], lengths[1]];

@@ -48,6 +48,9 @@ pub enum BpfError {
         /// What the kernel said.
         error: String,
     },
+    /// There is nothing that the programs can hang on.
+    #[error("{0}")]
+    NoHook(String),
     /// The numbers are not those of the files.
     #[error("not trusted: {0}")]
     Distrusted(String),

@@ -4,14 +4,24 @@ mod btf;
 mod capability;
 mod columns;
 mod error;
+mod features;
 mod file_pass;
+mod hooks;
 mod iterator;
 pub mod records;
-mod skeletons;
+pub mod skeletons;
+pub mod slots;
+mod table;
 mod task_pass;
 #[cfg(test)]
 mod tests;
+mod tracer;
 
 pub use error::BpfError;
+pub use features::Features;
 pub use file_pass::{FilePass, FileSnapshot};
+pub use hooks::{Plan, Way};
+pub use libbpf_rs::MapHandle;
+pub use table::Table;
 pub use task_pass::{NetnsCounters, PassLayout, Place, TaskPass, TaskSnapshot};
+pub use tracer::{Tracer, Tracing, words_by_cpu, words_of};

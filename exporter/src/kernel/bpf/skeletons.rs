@@ -28,10 +28,5 @@ pub fn storage() -> &'static mut MaybeUninit<OpenObject> {
     Box::leak(Box::new(MaybeUninit::uninit()))
 }
 
-pub mod tasks {
-    include!(concat!(env!("OUT_DIR"), "/tasks.skel.rs"));
-}
-
-pub mod files {
-    include!(concat!(env!("OUT_DIR"), "/files.skel.rs"));
-}
+// One module for each `bpf/*.bpf.c`, called like it.
+include!(concat!(env!("OUT_DIR"), "/skeletons.rs"));

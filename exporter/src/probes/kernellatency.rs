@@ -1,0 +1,138 @@
+//! How long packets are under way in the network layer of the kernel.
+
+use std::sync::Arc;
+
+use super::latency::{self, BUCKETS, PADDED_EDGES, Threshold};
+use super::tracer::{Counting, TracerProbe};
+use super::{Probe, ProbeSpec, Rows, Traced};
+use crate::kernel::bpf::skeletons::kernellatency::KernellatencySkelBuilder;
+use crate::kernel::bpf::{BpfError, Plan, Table, Tracer};
+use crate::metrics::{Metric, Source};
+use crate::node::Entity;
+
+pub static PROBE: ProbeSpec = ProbeSpec {
+    name: "kernellatency",
+    older_names: &[],
+    default: false,
+    about: "How long packets are under way in the network layer: received, from IP to the transport protocol; sent, from IP to the device",
+    args: &[BUCKETS],
+    metrics: METRICS,
+    build: |args| {
+        Ok(Probe::node(TracerProbe::<KernelLatency>::new(
+            latency::first_bucket(args)?,
+        )))
+    },
+};
+
+const MILLISECOND: u64 = 1_000_000;
+
+const METRICS: &[Metric] = &[
+    Metric::histogram(
+        "kubeskoop_kernellatency_rx_latency_seconds",
+        "A received packet in the kernel network layer: IP receive to local delivery",
+        Source::Other(
+            "BPF at ip_rcv_core and ip_protocol_deliver_rcu and their IPv6 twins; without function hooks at netif_receive_skb and sk_data_ready",
+        ),
+    ),
+    Metric::counter(
+        "kubeskoop_kernellatency_rxslow",
+        "packets",
+        "Observations over 10 ms",
+        Source::Other("derived from kubeskoop_kernellatency_rx_latency_seconds"),
+    ),
+    Metric::counter(
+        "kubeskoop_kernellatency_rxslow100ms",
+        "packets",
+        "Observations over 100 ms",
+        Source::Other("derived from kubeskoop_kernellatency_rx_latency_seconds"),
+    ),
+    Metric::histogram(
+        "kubeskoop_kernellatency_tx_latency_seconds",
+        "A sent packet in the kernel network layer: IP output to the device queue",
+        Source::Other(
+            "BPF at __ip_local_out, its IPv6 twins and net_dev_queue; without function hooks from the time stamp of TCP",
+        ),
+    ),
+    Metric::counter(
+        "kubeskoop_kernellatency_txslow",
+        "packets",
+        "Observations over 10 ms",
+        Source::Other("derived from kubeskoop_kernellatency_tx_latency_seconds"),
+    ),
+    Metric::counter(
+        "kubeskoop_kernellatency_txslow100ms",
+        "packets",
+        "Observations over 100 ms",
+        Source::Other("derived from kubeskoop_kernellatency_tx_latency_seconds"),
+    ),
+];
+
+/// In the order of `struct latencies`: the histogram, and the counters that it gives.
+const HISTOGRAMS: [(usize, &[Threshold]); 2] = [
+    (0, &[(1, 10 * MILLISECOND), (2, 100 * MILLISECOND)]),
+    (3, &[(4, 10 * MILLISECOND), (5, 100 * MILLISECOND)]),
+];
+
+struct KernelLatency {
+    _tracer: Tracer,
+    latencies: Arc<Table>,
+}
+
+/// Without function hooks tracepoints stand in, which see less.
+fn plan(plan: &mut Plan<'_>) {
+    if !plan.way.has_functions() {
+        plan.tracepoint("netif_receive_skb");
+        plan.tracepoint("sk_data_ready");
+        plan.raw_tracepoint("softirq_exit");
+        plan.tracepoint_by("net_dev_queue", "net_dev_queue_stamped");
+        return;
+    }
+    plan.tracepoint("net_dev_queue");
+    for function in ["ip_rcv_core", "ip_protocol_deliver_rcu", "__ip_local_out"] {
+        plan.function(function);
+    }
+    if plan.features().has_function("ip6_rcv_core") {
+        for function in [
+            "ip6_rcv_core",
+            "ip6_protocol_deliver_rcu",
+            "__ip6_local_out",
+            "inet6_csk_xmit",
+        ] {
+            plan.function(function);
+        }
+    }
+}
+
+impl Counting for KernelLatency {
+    /// The first bucket that is exported.
+    type Settings = usize;
+
+    fn load(traced: &Traced, _: &usize) -> Result<Self, BpfError> {
+        let stripes = traced.tracing.stripes;
+        let tracer = traced.tracing.load(
+            KernellatencySkelBuilder::default,
+            &["latencies"],
+            plan,
+            |open, _| {
+                if let Some(settings) = open.maps.rodata_data.as_deref_mut() {
+                    settings.stripe_mask = stripes - 1;
+                    settings.edges = PADDED_EDGES;
+                }
+            },
+        )?;
+        Ok(Self {
+            latencies: tracer.table(&traced.tracing, "latencies")?,
+            _tracer: tracer,
+        })
+    }
+
+    fn fill(
+        &mut self,
+        traced: &Traced,
+        first: &usize,
+        _: &[Entity],
+        rows: &mut Rows,
+    ) -> Result<(), BpfError> {
+        latency::fill(&self.latencies, traced, &HISTOGRAMS, *first, rows)
+    }
+}

@@ -1,0 +1,74 @@
+//! TCP segments sent again, counted at the tracepoints of the kernel.
+
+use std::sync::Arc;
+
+use super::tracer::{Counting, TracerProbe};
+use super::{Probe, ProbeSpec, Rows, Traced};
+use crate::kernel::bpf::skeletons::tcpretrans::TcpretransSkelBuilder;
+use crate::kernel::bpf::{BpfError, Plan, Table, Tracer};
+use crate::metrics::{Metric, Source};
+use crate::node::Entity;
+
+pub static PROBE: ProbeSpec = ProbeSpec {
+    name: "tcpretrans",
+    older_names: &[],
+    default: true,
+    about: "TCP segments sent again, those of the handshake included",
+    args: &[],
+    metrics: METRICS,
+    build: |_| Ok(Probe::node(TracerProbe::<TcpRetrans>::new(()))),
+};
+
+const METRICS: &[Metric] = &[Metric::counter(
+    "kubeskoop_tcpretrans_total",
+    "segments",
+    "TCP segments sent again",
+    Source::Other("BPF at tcp_retransmit_skb and tcp_retransmit_synack"),
+)];
+
+struct TcpRetrans {
+    _tracer: Tracer,
+    retransmits: Arc<Table>,
+}
+
+fn plan(plan: &mut Plan<'_>) {
+    plan.raw_tracepoint("tcp_retransmit_skb");
+    plan.raw_tracepoint("tcp_retransmit_synack");
+}
+
+impl Counting for TcpRetrans {
+    type Settings = ();
+
+    fn load(traced: &Traced, (): &()) -> Result<Self, BpfError> {
+        /// Since 6.16 the error is told with which sending failed.
+        const ARGUMENTS_WITH_ERROR: u32 = 3;
+        let tracer = traced
+            .tracing
+            .load(TcpretransSkelBuilder::default, &[], plan, |open, features| {
+                let arguments = features.arguments("tcp_retransmit_skb").unwrap_or(0);
+                if let Some(settings) = open.maps.rodata_data.as_deref_mut() {
+                    settings.has_error = arguments >= ARGUMENTS_WITH_ERROR;
+                }
+            })?;
+        Ok(Self {
+            retransmits: tracer.narrow_table(&traced.tracing, "retransmits")?,
+            _tracer: tracer,
+        })
+    }
+
+    fn fill(
+        &mut self,
+        traced: &Traced,
+        (): &(),
+        entities: &[Entity],
+        rows: &mut Rows,
+    ) -> Result<(), BpfError> {
+        for (entity, slot) in (0..entities.len()).zip(&traced.slots) {
+            let Some(slot) = slot else { continue };
+            let by_cause = self.retransmits.read(*slot)?;
+            rows.samples.row_mut(entity)[0] = Some(by_cause.iter().sum());
+            rows.read += 1;
+        }
+        Ok(())
+    }
+}

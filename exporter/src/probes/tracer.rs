@@ -1,0 +1,121 @@
+//! What probes have in common whose numbers BPF programs count while things happen.
+
+use std::time::{Duration, Instant};
+
+use super::{NodeProbe, NodeView, Pass, ProbeError, Rows, Traced};
+use crate::kernel::bpf::BpfError;
+use crate::node::Entity;
+
+/// Programs that could not be loaded are tried again: a module may have come.
+const TRY_AGAIN: Duration = Duration::from_mins(1);
+
+/// How the programs of a probe are loaded, and how their counts are read.
+pub trait Counting: Send + Sized {
+    /// What it takes from its arguments.
+    type Settings: Send;
+
+    /// Loads them.
+    ///
+    /// # Errors
+    /// The kernel or this process cannot.
+    fn load(traced: &Traced, settings: &Self::Settings) -> Result<Self, BpfError>;
+
+    /// Fills the rows of the entities.
+    ///
+    /// # Errors
+    /// A map cannot be read.
+    fn fill(
+        &mut self,
+        traced: &Traced,
+        settings: &Self::Settings,
+        entities: &[Entity],
+        rows: &mut Rows,
+    ) -> Result<(), BpfError>;
+
+    /// How often something found no room in a map since the programs were loaded.
+    ///
+    /// # Errors
+    /// A map cannot be read.
+    fn without_room(&self, _traced: &Traced) -> Result<u64, BpfError> {
+        Ok(0)
+    }
+}
+
+/// A probe over such programs.
+pub struct TracerProbe<C: Counting> {
+    settings: C::Settings,
+    counting: Option<C>,
+    failure: Option<(BpfError, Instant)>,
+    without_room: u64,
+}
+
+impl<C: Counting> TracerProbe<C> {
+    /// One that loads its programs with the first collection.
+    pub fn new(settings: C::Settings) -> Self {
+        Self {
+            settings,
+            counting: None,
+            failure: None,
+            without_room: 0,
+        }
+    }
+
+    fn load(&mut self, traced: &Traced) -> Result<(), ProbeError> {
+        if self.counting.is_none() {
+            if let Some((error, since)) = &self.failure
+                && since.elapsed() < TRY_AGAIN
+            {
+                return Err(of(error.clone()));
+            }
+            match C::load(traced, &self.settings) {
+                Ok(counting) => {
+                    self.failure = None;
+                    self.without_room = 0;
+                    self.counting = Some(counting);
+                }
+                Err(error) => {
+                    self.failure = Some((error.clone(), Instant::now()));
+                    return Err(of(error));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the kernel has nothing to hang on is not there to be measured.
+fn of(error: BpfError) -> ProbeError {
+    match error {
+        BpfError::NoHook(why) => ProbeError::NotApplicable(why.into()),
+        BpfError::Off => ProbeError::NotApplicable(BpfError::Off.to_string().into()),
+        error => ProbeError::Bpf(error),
+    }
+}
+
+impl<C: Counting> NodeProbe for TracerProbe<C> {
+    fn source(&self) -> &'static str {
+        "bpf"
+    }
+
+    fn pass(&self) -> Option<Pass> {
+        Some(Pass::Tracing)
+    }
+
+    fn collect(&mut self, node: &NodeView<'_>, rows: &mut Rows) -> Result<(), ProbeError> {
+        let traced = match (&node.seen.traced, &node.seen.why_not_traced) {
+            (Some(traced), _) => traced,
+            (None, Some(why)) => return Err(of(why.clone())),
+            (None, None) => return Err(ProbeError::NotApplicable("BPF is not used".into())),
+        };
+        let before = self.without_room;
+        self.load(traced)?;
+        let Some(counting) = &mut self.counting else {
+            return Err(ProbeError::NotApplicable("nothing is loaded".into()));
+        };
+        counting.fill(traced, &self.settings, &node.entities.exported, rows)?;
+        let without_room = counting.without_room(traced)?;
+        rows.without_room = without_room.saturating_sub(before);
+        self.without_room = without_room;
+        Ok(())
+    }
+}
