@@ -103,6 +103,8 @@ pub struct ProbeStatus {
     pub series_dropped_total: u64,
     /// Counts that found no room in a BPF map since the exporter started.
     pub map_full_total: u64,
+    /// How long its BPF programs have run, if the kernel measures it.
+    pub bpf_run_time: Option<Duration>,
 }
 
 fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

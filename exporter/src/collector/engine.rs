@@ -157,8 +157,7 @@ impl Engine {
             }
         }
         self.idle = Group::split(members);
-        // Whoever changes something may have mended what kept the passes from working.
-        self.passes.check_soon();
+        self.passes.configure(&config.bpf);
         self.generation += 1;
         self.config = Some(Arc::clone(config));
     }
@@ -357,6 +356,7 @@ fn judged(outcome: Outcome, duration: Duration, totals: Totals, not_by_pass: Opt
         errors_total: totals.errors + rows.failed as u64,
         series_dropped_total: totals.series_dropped,
         map_full_total: totals.map_full + rows.without_room,
+        bpf_run_time: rows.bpf_run_time,
     };
     ProbeResult {
         spec: rows.spec,
@@ -383,6 +383,7 @@ fn late(spec: &'static ProbeSpec, entities: usize, deadline: Duration, totals: T
         errors_total: totals.errors + 1,
         series_dropped_total: totals.series_dropped,
         map_full_total: totals.map_full,
+        bpf_run_time: None,
     };
     ProbeResult {
         spec,

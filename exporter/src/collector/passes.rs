@@ -10,7 +10,9 @@ use rustc_hash::FxHashMap;
 
 use self::state::PassState;
 use super::group::{ByPass, Member};
-use crate::kernel::bpf::{BpfError, FilePass, FileSnapshot, TaskPass, TaskSnapshot, Tracing};
+use crate::kernel::bpf::{
+    BpfError, FilePass, FileSnapshot, Settings, Statistics, TaskPass, TaskSnapshot, Tracing,
+};
 use crate::kernel::procfs::ProcFs;
 use crate::node::{Entities, Entity, EntityKind};
 use crate::probes::{Pass, Probe, ProbeSpec, Rows, Seen, Traced};
@@ -33,6 +35,8 @@ pub struct Passes {
     plans: Vec<PassPlan>,
     distrusted: Distrusted,
     tracing: Option<Arc<Tracing>>,
+    settings: Settings,
+    statistics: Option<Statistics>,
 }
 
 impl Passes {
@@ -49,6 +53,8 @@ impl Passes {
             plans: Vec::new(),
             distrusted: Distrusted::default(),
             tracing: None,
+            settings: Settings::default(),
+            statistics: None,
         }
     }
 
@@ -62,12 +68,19 @@ impl Passes {
         }
         let tracing = match &self.tracing {
             Some(tracing) => Arc::clone(tracing),
-            None => Arc::clone(self.tracing.insert(Arc::new(Tracing::new()?))),
+            None => Arc::clone(
+                self.tracing
+                    .insert(Arc::new(Tracing::new(self.settings.clone())?)),
+            ),
         };
         let key = |entity: &Entity| Some((entity.cookie?, u32::try_from(entity.inode).ok()?));
         let keys: Vec<_> = entities.exported.iter().map(key).collect();
         let slots = tracing.slots().settle(&keys)?;
-        Ok(Traced { tracing, slots })
+        Ok(Traced {
+            tracing,
+            measured: self.settings.statistics && (self.statistics.is_some() || Statistics::are_on()),
+            slots,
+        })
     }
 
     /// Goes over all tasks and, if `files` are wanted, over all open files. What cannot be done or
@@ -86,10 +99,20 @@ impl Passes {
         }
     }
 
-    /// Has the passes compared with the files, or tried anew, by the next collection.
-    pub fn check_soon(&mut self) {
+    /// Takes what the user says about BPF. Whoever changes something may have mended what kept the
+    /// passes from working: the next collection tries anew, and compares them with the files.
+    pub fn configure(&mut self, settings: &Settings) {
         self.tasks.check_soon();
         self.files.check_soon();
+        let loads_alike =
+            |other: &Settings| other.hooks == settings.hooks && other.btf_path == settings.btf_path;
+        self.tracing = self.tracing.take().filter(|it| loads_alike(it.settings()));
+        let is_measured = self.wanted && settings.statistics;
+        self.statistics = match self.statistics.take() {
+            None if is_measured => hold_statistics(),
+            held => held.filter(|_| is_measured),
+        };
+        self.settings = settings.clone();
     }
 
     /// Goes over all tasks once more, to see whether they are still where they were.
@@ -209,4 +232,15 @@ impl Passes {
         let (pass, _) = self.files.load(FilePass::load)?;
         trust::compare_files(&self.procfs, pass)
     }
+}
+
+fn hold_statistics() -> Option<Statistics> {
+    let held = Statistics::hold();
+    held.inspect_err(|error| {
+        tracing::warn!(
+            "bpfStats: the kernel does not measure how long BPF programs run ({error}): it takes CAP_SYS_ADMIN, or \
+             the sysctl kernel.bpf_stats_enabled"
+        );
+    })
+    .ok()
 }

@@ -5,6 +5,7 @@ use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 
 use super::document::{Node, Value};
 use super::{Config, ProbeConfig, duration};
+use crate::kernel::bpf::Way;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -15,6 +16,8 @@ struct File<'a> {
     verbose: bool,
     metrics: Metrics<'a>,
     kubernetes: KubernetesSection<'a>,
+    bpf_hooks: &'static str,
+    bpf_stats: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     btf_path: Option<String>,
 }
@@ -26,6 +29,7 @@ struct Metrics<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     additional_labels: Vec<String>,
     max_series: usize,
+    native_histograms: bool,
 }
 
 #[derive(Serialize)]
@@ -65,12 +69,15 @@ impl Config {
                     .collect(),
                 additional_labels: self.additional_labels.iter().map(ToString::to_string).collect(),
                 max_series: self.max_series,
+                native_histograms: self.native_histograms,
             },
             kubernetes: KubernetesSection {
                 enabled: self.kubernetes.as_str(),
                 node_name: &self.node_name,
             },
-            btf_path: self.btf_path.as_ref().map(|path| path.display().to_string()),
+            bpf_hooks: self.bpf.hooks.map_or("auto", Way::name),
+            bpf_stats: self.bpf.statistics,
+            btf_path: self.bpf.btf_path.as_ref().map(|path| path.display().to_string()),
         })
     }
 }

@@ -97,6 +97,21 @@ pub const KEYS: &[Key] = &[
         "Value of the label `k8s_node`",
     ),
     key(
+        "metrics.nativeHistograms",
+        "`false`",
+        "Histograms go out as native ones too where the scraper takes protobuf (Prometheus with native histograms on)",
+    ),
+    key(
+        "bpfHooks",
+        "`auto`",
+        "How BPF programs that count by themselves are hooked: `fentry` (and `tp_btf`), `kprobe` (and `raw_tp`), `tp_btf` or `raw_tp` alone. `auto` takes the first of these, in this order, that the kernel allows and that serves the probe",
+    ),
+    key(
+        "bpfStats",
+        "`false`",
+        "The kernel measures how long BPF programs run, which costs some 20 ns each time, for `kubeskoop_exporter_bpf_run_time_seconds_total`. Needs CAP_SYS_ADMIN, or the sysctl `kernel.bpf_stats_enabled`",
+    ),
+    key(
         "btfPath",
         "none",
         "A BTF file, or a vmlinux with debug data; no probe of this version needs one",

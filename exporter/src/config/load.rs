@@ -9,6 +9,7 @@ use super::{
     AdditionalLabel, Address, Args, Config, ConfigError, Kubernetes, Loaded, ProbeConfig, Warning, keys,
     older,
 };
+use crate::kernel::bpf::{Settings, Way};
 use crate::probes::catalogue::{self, Known};
 
 const LONGEST_INTERVAL: Duration = Duration::from_hours(1);
@@ -123,7 +124,8 @@ impl Reader {
                 // Templates write "" where nobody has named the node.
                 .filter(|name| !name.is_empty())
                 .map_or_else(|| overrides.node_name.clone(), str::to_owned),
-            btf_path: root.at("btfPath")?.path_buf()?,
+            native_histograms: metrics.at("nativeHistograms")?.boolean()?.unwrap_or(false),
+            bpf: bpf(&root)?,
         })
     }
 
@@ -263,6 +265,25 @@ fn additional_labels(list: &Cursor<'_>) -> Result<Vec<AdditionalLabel>, ConfigEr
         labels.push(label);
     }
     Ok(labels)
+}
+
+fn bpf(root: &Cursor<'_>) -> Result<Settings, ConfigError> {
+    let hooks = root.at("bpfHooks")?;
+    let way = match hooks.text()? {
+        None | Some("auto") => None,
+        Some(text) => {
+            let way = Way::NAMES.into_iter().find(|(name, _)| *name == text);
+            Some(
+                way.ok_or_else(|| hooks.expected("auto, fentry, kprobe, tp_btf or raw_tp"))?
+                    .1,
+            )
+        }
+    };
+    Ok(Settings {
+        hooks: way,
+        btf_path: root.at("btfPath")?.path_buf()?,
+        statistics: root.at("bpfStats")?.boolean()?.unwrap_or(false),
+    })
 }
 
 fn kubernetes(cursor: &Cursor<'_>) -> Result<Kubernetes, ConfigError> {

@@ -20,8 +20,9 @@ pub use error::{ConfigError, Loaded, Warning};
 pub use labels::{AdditionalLabel, LabelPart};
 pub use load::{Overrides, default_path, load, parse};
 
-use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::kernel::bpf::Settings;
 
 /// The configuration in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,8 +45,10 @@ pub struct Config {
     pub kubernetes: Kubernetes,
     /// Value of the label `k8s_node`.
     pub node_name: String,
-    /// A BTF file, or a vmlinux with debug data.
-    pub btf_path: Option<PathBuf>,
+    /// Whether histograms are written as native ones too, in the protobuf format.
+    pub native_histograms: bool,
+    /// How BPF programs are loaded.
+    pub bpf: Settings,
 }
 
 /// A probe that runs.

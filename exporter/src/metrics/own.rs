@@ -50,6 +50,8 @@ pub struct ProbeFigures {
     pub series_dropped_total: u64,
     /// Counts that found no room in a BPF map.
     pub map_full_total: u64,
+    /// How long its BPF programs have run, if the kernel measures it.
+    pub bpf_run_time: Option<Duration>,
 }
 
 /// Version of this build.
@@ -150,6 +152,21 @@ pub const METRICS: &[OwnMetric] = &[
             own.probes
                 .iter()
                 .for_each(|it| family.integer(&[it.name], it.errors_total));
+        },
+    ),
+    own(
+        Counter,
+        "kubeskoop_exporter_bpf_run_time_seconds_total",
+        &["probe"],
+        "seconds",
+        "CPU time of the probe BPF programs, when kernel BPF statistics are on",
+        |own, family| {
+            for probe in &own.probes {
+                probe
+                    .bpf_run_time
+                    .into_iter()
+                    .for_each(|time| family.seconds(&[probe.name], time));
+            }
         },
     ),
     own(

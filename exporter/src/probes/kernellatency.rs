@@ -74,7 +74,7 @@ const HISTOGRAMS: [(usize, &[Threshold]); 2] = [
 ];
 
 struct KernelLatency {
-    _tracer: Tracer,
+    tracer: Tracer,
     latencies: Arc<Table>,
 }
 
@@ -122,8 +122,12 @@ impl Counting for KernelLatency {
         )?;
         Ok(Self {
             latencies: tracer.table(&traced.tracing, "latencies")?,
-            _tracer: tracer,
+            tracer,
         })
+    }
+
+    fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     fn fill(

@@ -125,6 +125,8 @@ pub struct Seen {
 pub struct Traced {
     /// What they share.
     pub tracing: Arc<Tracing>,
+    /// Whether the kernel measures how long they run.
+    pub measured: bool,
     /// The slot of each exported entity; none if no task is in it.
     pub slots: Vec<Option<u32>>,
 }

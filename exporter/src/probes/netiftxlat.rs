@@ -56,7 +56,7 @@ const HISTOGRAMS: [(usize, &[Threshold]); 2] =
     [(0, &[(1, 100 * MILLISECOND)]), (2, &[(3, 100 * MILLISECOND)])];
 
 struct NetIfTxLat {
-    _tracer: Tracer,
+    tracer: Tracer,
     latencies: Arc<Table>,
 }
 
@@ -83,8 +83,12 @@ impl Counting for NetIfTxLat {
                 })?;
         Ok(Self {
             latencies: tracer.table(&traced.tracing, "latencies")?,
-            _tracer: tracer,
+            tracer,
         })
+    }
+
+    fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     fn fill(

@@ -74,7 +74,7 @@ const METRICS: &[Metric] = &[
 ];
 
 struct PacketLoss {
-    _tracer: Tracer,
+    tracer: Tracer,
     drops: Arc<Table>,
     /// Of each column its class and its label; none if no reason is counted there.
     reasons: Vec<Option<(Class, Arc<LabelSet>)>>,
@@ -124,8 +124,12 @@ impl Counting for PacketLoss {
         Ok(Self {
             reasons: (0..drops.words()).map(reason).collect(),
             drops,
-            _tracer: tracer,
+            tracer,
         })
+    }
+
+    fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     fn fill(

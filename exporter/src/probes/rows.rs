@@ -1,6 +1,7 @@
 //! What a probe gives in one collection: a row for each entity, or why there is none.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::{ProbeError, ProbeSpec};
 use crate::metrics::Samples;
@@ -19,6 +20,8 @@ pub struct Rows {
     pub failed: usize,
     /// Counts that found no room in a BPF map.
     pub without_room: u64,
+    /// How long its BPF programs have run, if the kernel measures it.
+    pub bpf_run_time: Option<Duration>,
     /// The first error.
     pub error: Option<String>,
     /// Why it does not apply here, if it does not.
@@ -35,6 +38,7 @@ impl Rows {
             read: 0,
             failed: 0,
             without_room: 0,
+            bpf_run_time: None,
             error: None,
             not_applicable: None,
         }

@@ -71,7 +71,7 @@ const HISTOGRAMS: [(usize, &[Threshold]); 2] = [
 ];
 
 struct SocketLatency {
-    _tracer: Tracer,
+    tracer: Tracer,
     latencies: Arc<Table>,
 }
 
@@ -113,8 +113,12 @@ impl Counting for SocketLatency {
         )?;
         Ok(Self {
             latencies: tracer.table(&traced.tracing, "latencies")?,
-            _tracer: tracer,
+            tracer,
         })
+    }
+
+    fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     fn fill(

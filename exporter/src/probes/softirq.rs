@@ -90,7 +90,7 @@ fn types(args: &Args) -> Result<Vec<usize>, ConfigError> {
 }
 
 struct Softirq {
-    _tracer: Tracer,
+    tracer: Tracer,
     softirqs: MapHandle,
     labels: Vec<(usize, Arc<LabelSet>)>,
 }
@@ -120,9 +120,13 @@ impl Counting for Softirq {
         };
         Ok(Self {
             softirqs: tracer.map("softirqs")?,
-            _tracer: tracer,
+            tracer,
             labels: types.iter().map(label).collect(),
         })
+    }
+
+    fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     fn fill(&mut self, _: &Traced, _: &Vec<usize>, _: &[Entity], rows: &mut Rows) -> Result<(), BpfError> {

@@ -33,7 +33,7 @@ const METRICS: &[Metric] = &[Metric::counter(
 .with_labels(&["type"])];
 
 struct TcpReset {
-    _tracer: Tracer,
+    tracer: Tracer,
     resets: Arc<Table>,
     kinds: [Arc<LabelSet>; KINDS.len()],
 }
@@ -61,9 +61,13 @@ impl Counting for TcpReset {
             .load(TcpresetSkelBuilder::default, &[], plan, |_, _| {})?;
         Ok(Self {
             resets: tracer.narrow_table(&traced.tracing, "resets")?,
-            _tracer: tracer,
+            tracer,
             kinds: KINDS.map(|kind| Arc::new(LabelSet::new().with("type", kind))),
         })
+    }
+
+    fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     fn fill(

@@ -27,7 +27,7 @@ const METRICS: &[Metric] = &[Metric::counter(
 )];
 
 struct TcpRetrans {
-    _tracer: Tracer,
+    tracer: Tracer,
     retransmits: Arc<Table>,
 }
 
@@ -52,8 +52,12 @@ impl Counting for TcpRetrans {
             })?;
         Ok(Self {
             retransmits: tracer.narrow_table(&traced.tracing, "retransmits")?,
-            _tracer: tracer,
+            tracer,
         })
+    }
+
+    fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     fn fill(

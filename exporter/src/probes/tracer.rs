@@ -1,9 +1,10 @@
 //! What probes have in common whose numbers BPF programs count while things happen.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{NodeProbe, NodeView, Pass, ProbeError, Rows, Traced};
-use crate::kernel::bpf::BpfError;
+use crate::kernel::bpf::{BpfError, Tracer, Tracing};
 use crate::node::Entity;
 
 /// Programs that could not be loaded are tried again: a module may have come.
@@ -19,6 +20,9 @@ pub trait Counting: Send + Sized {
     /// # Errors
     /// The kernel or this process cannot.
     fn load(traced: &Traced, settings: &Self::Settings) -> Result<Self, BpfError>;
+
+    /// What was loaded.
+    fn tracer(&self) -> &Tracer;
 
     /// Fills the rows of the entities.
     ///
@@ -45,6 +49,8 @@ pub trait Counting: Send + Sized {
 pub struct TracerProbe<C: Counting> {
     settings: C::Settings,
     counting: Option<C>,
+    /// Under what they were loaded, or failed to be.
+    tracing: Option<Arc<Tracing>>,
     failure: Option<(BpfError, Instant)>,
     without_room: u64,
 }
@@ -55,12 +61,21 @@ impl<C: Counting> TracerProbe<C> {
         Self {
             settings,
             counting: None,
+            tracing: None,
             failure: None,
             without_room: 0,
         }
     }
 
     fn load(&mut self, traced: &Traced) -> Result<(), ProbeError> {
+        let same = self
+            .tracing
+            .as_ref()
+            .is_some_and(|it| Arc::ptr_eq(it, &traced.tracing));
+        if !same {
+            (self.counting, self.failure) = (None, None);
+            self.tracing = Some(Arc::clone(&traced.tracing));
+        }
         if self.counting.is_none() {
             if let Some((error, since)) = &self.failure
                 && since.elapsed() < TRY_AGAIN
@@ -114,6 +129,7 @@ impl<C: Counting> NodeProbe for TracerProbe<C> {
         };
         counting.fill(traced, &self.settings, &node.entities.exported, rows)?;
         let without_room = counting.without_room(traced)?;
+        rows.bpf_run_time = traced.measured.then(|| counting.tracer().run_time());
         rows.without_room = without_room.saturating_sub(before);
         self.without_room = without_room;
         Ok(())

@@ -48,7 +48,7 @@ const THRESHOLDS: &[Threshold] = &[(1, 10 * MILLISECOND), (2, 100 * MILLISECOND)
 const HOST: usize = 0;
 
 struct VirtCmdLatency {
-    _tracer: Tracer,
+    tracer: Tracer,
     latency: MapHandle,
 }
 
@@ -78,8 +78,12 @@ impl Counting for VirtCmdLatency {
             })?;
         Ok(Self {
             latency: tracer.map("latency")?,
-            _tracer: tracer,
+            tracer,
         })
+    }
+
+    fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     fn fill(&mut self, _: &Traced, (): &(), _: &[Entity], rows: &mut Rows) -> Result<(), BpfError> {

@@ -55,7 +55,8 @@ pub fn write(format: Format, collection: &Collection, surroundings: Surroundings
             families(writer, collection, surroundings, only)
         }
         Format::Protobuf => {
-            let writer = ProtobufWriter::with_capacity(capacity);
+            let writer = ProtobufWriter::with_capacity(capacity)
+                .native_histograms(collection.config.native_histograms);
             families(writer, collection, surroundings, only)
         }
     }
@@ -122,6 +123,7 @@ fn figures_of(probe: &ProbeResult) -> ProbeFigures {
         series: status.series as u64,
         series_dropped_total: status.series_dropped_total,
         map_full_total: status.map_full_total,
+        bpf_run_time: status.bpf_run_time,
     }
 }
 

@@ -37,6 +37,20 @@ impl Way {
         matches!(self, Self::Typed | Self::Raw)
     }
 
+    /// What it is called in the configuration: by the hook of functions, else by that of tracepoints.
+    pub const NAMES: [(&str, Self); 4] = [
+        ("fentry", Self::Typed),
+        ("kprobe", Self::Raw),
+        ("tp_btf", Self::TypedTracepoints),
+        ("raw_tp", Self::RawTracepoints),
+    ];
+
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        let mut names = Self::NAMES.into_iter();
+        names.find(|(_, way)| *way == self).map_or("", |(name, _)| name)
+    }
+
     /// What it is called in the words of the kernel.
     pub fn describe(self) -> &'static str {
         match self {

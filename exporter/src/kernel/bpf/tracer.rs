@@ -1,17 +1,18 @@
 //! Programs that count what happens, as it happens: loading an object of them and reading its maps.
 
+use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use libbpf_rs::skel::{OpenSkel, Skel, SkelBuilder};
 use libbpf_rs::{ErrorKind, Link, MapCore, MapFlags, MapHandle, Object};
 
-use super::BpfError;
 use super::features::Features;
 use super::hooks::{FunctionHooks, Plan, Way};
 use super::skeletons::storage;
 use super::slots::Slots;
 use super::table::{Table, stripes};
+use super::{BpfError, Settings, statistics};
 
 /// Probes that begin together ask together.
 const FEATURES_LAST: Duration = Duration::from_secs(30);
@@ -24,6 +25,7 @@ pub struct Tracing {
     slots: Slots,
     function_hooks: FunctionHooks,
     features: Mutex<Option<(Instant, Arc<Features>)>>,
+    settings: Settings,
     /// Rows of a slot in a table.
     pub stripes: u32,
 }
@@ -64,15 +66,21 @@ impl Tracing {
     ///
     /// # Errors
     /// The map that all share cannot be made.
-    pub fn new() -> Result<Self, BpfError> {
+    pub fn new(settings: Settings) -> Result<Self, BpfError> {
         let cpus =
             libbpf_rs::num_possible_cpus().map_err(|error| BpfError::of("counting the CPUs", &error))?;
         Ok(Self {
             slots: Slots::new()?,
             function_hooks: FunctionHooks::default(),
             features: Mutex::default(),
+            settings,
             stripes: stripes(u32::try_from(cpus).unwrap_or(u32::MAX)),
         })
+    }
+
+    /// What the user said when it was made.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     /// The slots of namespaces.
@@ -115,7 +123,8 @@ impl Tracing {
     {
         let features = &*self.features()?;
         let mut why: Vec<String> = Vec::new();
-        for way in Way::ALL {
+        let is_wanted = |way: &Way| self.settings.hooks.is_none_or(|only| only == *way);
+        for way in Way::ALL.into_iter().filter(is_wanted) {
             let mut planned = Plan::new(features, way);
             plan(&mut planned);
             let (programs, hooks_functions) = match planned.finish() {
@@ -170,7 +179,7 @@ impl Tracing {
         for mut map in open.open_object_mut().maps_mut() {
             let name = map.name().to_string_lossy().into_owned();
             if name == "known_netns" {
-                map.reuse_fd(std::os::fd::AsFd::as_fd(self.slots.map()))?;
+                map.reuse_fd(self.slots.map().as_fd())?;
             } else if tables.contains(&name.as_str()) {
                 map.set_max_entries(super::slots::SLOTS * self.stripes)?;
             }
@@ -192,6 +201,13 @@ impl Tracing {
 }
 
 impl Tracer {
+    /// How long its programs have run while the kernel measured.
+    pub fn run_time(&self) -> Duration {
+        let programs = self.object.object().progs();
+        let times = programs.filter_map(|program| statistics::run_time(program.as_fd()));
+        times.sum()
+    }
+
     /// The table of that name, whose rows are zeroed from now on when a slot is taken back.
     ///
     /// # Errors
