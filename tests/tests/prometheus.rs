@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::relay::Relay;
@@ -65,6 +65,27 @@ fn prometheus_3_reads_protobuf_where_it_is_told_to() -> Result<()> {
     }
 }
 
+#[test]
+fn prometheus_2_42_reads_native_histograms() -> Result<()> {
+    let setup = Setup {
+        arguments: &["--enable-feature=native-histograms"],
+        job: None,
+    };
+    native_histograms_are_read_by(&tools::prometheus("2.42")?, setup)
+}
+
+#[test]
+fn prometheus_3_reads_native_histograms() -> Result<()> {
+    let setup = Setup {
+        arguments: &["--enable-feature=native-histograms"],
+        job: Some("scrape_protocols: [PrometheusProto]"),
+    };
+    match prometheus_3("prometheus_3_reads_native_histograms")? {
+        Some(program) => native_histograms_are_read_by(&program, setup),
+        None => Ok(()),
+    }
+}
+
 /// The newest server, where it could be installed.
 fn prometheus_3(test: &str) -> Result<Option<PathBuf>> {
     match tools::prometheus("3") {
@@ -97,6 +118,49 @@ fn is_read_by(program: &Path, setup: Setup<'_>, content_type: &str) -> Result<()
     );
     let encoding = relay.answered("content-encoding");
     ensure!(encoding == ["gzip".to_owned()].into(), "{encoding:?}");
+    Ok(())
+}
+
+/// Softirqs of timers go on all the time: what is read lies between two counts.
+fn native_histograms_are_read_by(program: &Path, setup: Setup<'_>) -> Result<()> {
+    const NAME: &str = "kubeskoop_softirq_exec_latency_seconds";
+    let probes = "probes: [{name: softirq, args: {softirq-types: [timer]}}]";
+    let config = format!(
+        "{CONFIG}metrics:
+  nativeHistograms: true
+  {probes}
+"
+    );
+    let exporter = Exporter::builder().config(&config).start()?;
+    let count = || {
+        exporter
+            .scrape()?
+            .value(&format!("{NAME}_count"), &[])
+            .context("no count")
+    };
+    eventually(VISIBLE, || Ok(count()? > 10.0)).context("no ticks")?;
+    let before = count()?;
+    let prometheus = Prometheus::start(program, setup, exporter.addr()?)?;
+    the_target_is_up(&prometheus)?;
+    let number = |expression: &str| -> Result<f64> {
+        let series = prometheus.query(expression)?;
+        let [one] = &series[..] else {
+            bail!("{expression}: {series:?}");
+        };
+        Ok(one.value.parse()?)
+    };
+    let read = number(&format!("histogram_count({NAME})"))?;
+    let after = count()?;
+    ensure!(
+        before <= read && read <= after,
+        "{read} is not between {before} and {after}"
+    );
+    let average = number(&format!("histogram_sum({NAME}) / histogram_count({NAME})"))?;
+    let longest = number(&format!("histogram_quantile(1, {NAME})"))?;
+    ensure!(
+        0.0 < average && average <= longest,
+        "{average} on average, {longest} at most"
+    );
     Ok(())
 }
 

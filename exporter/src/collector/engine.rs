@@ -343,7 +343,7 @@ fn judged(outcome: Outcome, duration: Duration, totals: Totals, not_by_pass: Opt
             let instead = not_by_pass.map(|why| format!("{}: {why}", instead(outcome.source)));
             let failed =
                 error.map(|error| format!("{} namespaces could not be read in full: {error}", rows.failed));
-            let reasons: Vec<String> = instead.into_iter().chain(failed).collect();
+            let reasons: Vec<String> = instead.into_iter().chain(rows.limits).chain(failed).collect();
             (ProbeState::Up, (!reasons.is_empty()).then(|| reasons.join("; ")))
         }
     };

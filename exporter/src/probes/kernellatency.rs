@@ -139,4 +139,9 @@ impl Counting for KernelLatency {
     ) -> Result<(), BpfError> {
         latency::fill(&self.latencies, traced, &HISTOGRAMS, *first, rows)
     }
+    fn limits(&self) -> Option<String> {
+        self.tracer.limits(
+            "which see of received packets those that make a socket readable, and of sent ones those of TCP",
+        )
+    }
 }

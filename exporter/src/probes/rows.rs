@@ -26,6 +26,8 @@ pub struct Rows {
     pub error: Option<String>,
     /// Why it does not apply here, if it does not.
     pub not_applicable: Option<Cow<'static, str>>,
+    /// Why it sees less here than elsewhere, if it does.
+    pub limits: Option<String>,
 }
 
 impl Rows {
@@ -41,6 +43,7 @@ impl Rows {
             bpf_run_time: None,
             error: None,
             not_applicable: None,
+            limits: None,
         }
     }
 

@@ -130,4 +130,8 @@ impl Counting for SocketLatency {
     ) -> Result<(), BpfError> {
         latency::fill(&self.latencies, traced, &HISTOGRAMS, *first, rows)
     }
+    fn limits(&self) -> Option<String> {
+        self.tracer
+            .limits("which see written data where it reaches the queue of the device")
+    }
 }

@@ -36,6 +36,11 @@ pub trait Counting: Send + Sized {
         rows: &mut Rows,
     ) -> Result<(), BpfError>;
 
+    /// Why it sees less on this kernel than on others, if it does.
+    fn limits(&self) -> Option<String> {
+        None
+    }
+
     /// How often something found no room in a map since the programs were loaded.
     ///
     /// # Errors
@@ -128,6 +133,7 @@ impl<C: Counting> NodeProbe for TracerProbe<C> {
             return Err(ProbeError::NotApplicable("nothing is loaded".into()));
         };
         counting.fill(traced, &self.settings, &node.entities.exported, rows)?;
+        rows.limits = counting.limits();
         let without_room = counting.without_room(traced)?;
         rows.bpf_run_time = traced.measured.then(|| counting.tracer().run_time());
         rows.without_room = without_room.saturating_sub(before);

@@ -17,12 +17,15 @@ metrics:
   - name: softnet
     args:
   maxSeries: 1234
+  nativeHistograms: true
   additionalLabels:
   - zone=eu-1
   - app = ${labels:app.kubernetes.io/name}/${labels:tier}
 kubernetes:
   enabled: false
   nodeName: \"a 'quoted' \\\"name\\\": #1\\n\"
+bpfHooks: kprobe
+bpfStats: true
 btfPath: /boot/vmlinux
 ";
 
@@ -96,10 +99,13 @@ metrics:
   - zone=eu-1
   - app=${labels:app.kubernetes.io/name}/${labels:tier}
   maxSeries: 1234
+  nativeHistograms: true
 kubernetes:
   enabled: 'false'
   nodeName: |
     a 'quoted' \"name\": #1
+bpfHooks: kprobe
+bpfStats: true
 btfPath: /boot/vmlinux
 "
     );

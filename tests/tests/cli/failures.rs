@@ -134,6 +134,21 @@ fn what_is_wrong_in_the_file_is_named_with_line_and_key() -> Result<()> {
             "kubernetes: expected a mapping, found \"yes\"",
         ),
         (
+            "debugMode: false\nbpfHooks: fexit\n",
+            2,
+            "bpfHooks: expected auto, fentry, kprobe, tp_btf or raw_tp, found \"fexit\"",
+        ),
+        (
+            "metrics:\n  probes:\n    - name: softirq\n      args: {softirq-types: [net_rx, tea]}\n",
+            4,
+            "metrics.probes[0].args.softirq-types[1]: expected one of hi, timer, net_tx, net_rx, block, irq_poll, tasklet, sched, hrtimer, rcu, found \"tea\"",
+        ),
+        (
+            "metrics:\n  probes:\n    - name: socketlatency\n      args: {buckets: some}\n",
+            4,
+            "metrics.probes[0].args.buckets: expected full, found \"some\"",
+        ),
+        (
             "metric_config:\n  interval: -5\n",
             2,
             "metric_config.interval: expected a duration such as 5s, 500ms or 1m, or a number of seconds, of at most 1h, found \"-5\"",

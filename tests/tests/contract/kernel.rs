@@ -1,9 +1,10 @@
-//! What the running kernel counts, by the names it shows in `/proc/net` and by nothing the exporter
-//! says.
+//! What the running kernel counts, by the names it shows in `/proc/net`; of what BPF programs count,
+//! whether they are up.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use kubeskoop_exporter_tests::lab::metrics::Metrics;
 use kubeskoop_exporter_tests::lab::proc::{Counters, ProcNet};
 
 use crate::table::Row;
@@ -11,7 +12,7 @@ use crate::table::Row;
 /// Whether the running kernel counts what a metric of a built probe is made from.
 ///
 /// The metrics carry the kernel's names in lower case, without underscores.
-pub fn counts(net: &ProcNet<'_>, row: &Row) -> Result<bool> {
+pub fn counts(net: &ProcNet<'_>, metrics: &Metrics, row: &Row) -> Result<bool> {
     let column = row
         .name
         .strip_prefix(&format!("kubeskoop_{}_", row.probe))
@@ -28,8 +29,17 @@ pub fn counts(net: &ProcNet<'_>, row: &Row) -> Result<bool> {
         "conntrack" => tracks(net, column)?,
         "ipvs" => Path::new("/proc/self/net/ip_vs_stats").exists(),
         "slab" => has_slab("TCP"),
+        // What packets are lost by cannot be known beforehand.
+        "packetloss" if row.is_by_reason() => metrics.family(&row.name).is_some(),
+        "packetloss" | "tcpreset" | "tcpretrans" | "softirq" | "netiftxlat" | "socketlatency"
+        | "kernellatency" | "virtcmdlatency" => is_up(metrics, &row.probe),
         probe => bail!("{probe} is no probe that is built"),
     })
+}
+
+/// What each kernel has to hang a probe on is under test elsewhere.
+fn is_up(metrics: &Metrics, probe: &str) -> bool {
+    metrics.value("kubeskoop_exporter_probe_up", &[("probe", probe)]) == Some(1.0)
 }
 
 /// A kernel without connection tracking has no file of it.

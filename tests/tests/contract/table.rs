@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::tools::workspace_root;
 
 /// The probes that are built.
-pub const PROBES: [&str; 14] = [
+pub const PROBES: [&str; 22] = [
     "netdev",
     "qdisc",
     "tcp",
@@ -22,17 +22,21 @@ pub const PROBES: [&str; 14] = [
     "tcpsummary",
     "io",
     "fd",
+    "packetloss",
+    "tcpreset",
+    "tcpretrans",
+    "virtcmdlatency",
+    "softirq",
+    "netiftxlat",
+    "socketlatency",
+    "kernellatency",
 ];
 
 /// What stands for a probe with metrics that need none.
 const WITHOUT_PROBE: [&str; 2] = ["(self)", "(always)"];
 
 /// Of the metrics that need no probe those that are not built yet, and why.
-pub const NOT_BUILT: [(&str, &str); 6] = [
-    (
-        "kubeskoop_exporter_bpf_run_time_seconds_total",
-        "BPF statistics are not held on",
-    ),
+pub const NOT_BUILT: [(&str, &str); 5] = [
     ("kubeskoop_exporter_events_total", "there are no events"),
     ("kubeskoop_exporter_events_lost_total", "there are no events"),
     (
@@ -66,6 +70,12 @@ impl Row {
     /// Whether it is one of a probe that is built.
     pub fn is_of_probe(&self) -> bool {
         PROBES.contains(&self.probe.as_str())
+    }
+
+    /// Whether each namespace, or the node, has several series of it, as many as something has
+    /// happened to them, and none before.
+    pub fn is_by_reason(&self) -> bool {
+        self.labels.contains("reason")
     }
 
     /// The labels of its series on a plain host, where `netns` tells the namespaces apart.

@@ -2,11 +2,15 @@
 
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
-use kubeskoop_exporter_tests::lab::metrics::{Family, Metrics, Sample};
+use kubeskoop_exporter_tests::lab::metrics::{Family, Kind, Metrics, Sample};
 use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::tools::workspace_root;
 
 use crate::{PROTOBUF, scrape_protobuf};
+
+/// One collection of probes with histograms.
+const WITH_HISTOGRAMS: &str = "interval: 1h\nkubernetes:\n  enabled: false\nmetrics:\n  nativeHistograms: NATIVE\n  \
+                               probes: [packetloss, tcpreset, softirq, netiftxlat]\n";
 
 /// What text must escape, and what takes several bytes a character.
 const ODD: &str = "quote \" backslash \\ line\nend, {brace} ü 网络 \u{1f9ea}";
@@ -23,6 +27,22 @@ fn both_formats_say_the_same_of_this_machine() -> Result<()> {
     let exporter = Exporter::builder().config(ONE_COLLECTION).start()?;
     let families = agree(&exporter)?.families().len();
     ensure!(families > 80, "only {families} families");
+    Ok(())
+}
+
+#[test]
+fn both_formats_say_the_same_of_histograms_with_native_ones_and_without() -> Result<()> {
+    let _netns = Netns::new("histograms")?;
+    for native in ["true", "false"] {
+        let config = WITH_HISTOGRAMS.replace("NATIVE", native);
+        let exporter = Exporter::builder().config(&config).start()?;
+        let metrics = agree(&exporter)?;
+        let name = "kubeskoop_softirq_exec_latency_seconds";
+        let family = metrics.family(name).context(name)?;
+        ensure!(family.kind == Kind::Histogram, "{:?}", family.kind);
+        // 22 bounds, the one that is infinite, sum and count; of two types.
+        ensure!(family.samples.len() == 2 * 25, "{:?}", family.samples);
+    }
     Ok(())
 }
 
@@ -119,5 +139,20 @@ fn same_family(text: &Family, protobuf: &Family) -> Result<()> {
 fn same_sample(text: &Sample, protobuf: &Sample) -> bool {
     let is_of_process = text.name.starts_with("process_");
     let same_value = text.value.to_bits() == protobuf.value.to_bits();
-    text.labels == protobuf.labels && protobuf.timestamp.is_none() && (same_value || is_of_process)
+    same_labels(text, protobuf) && protobuf.timestamp.is_none() && (same_value || is_of_process)
+}
+
+/// Text has the bounds of buckets as words, protobuf as numbers.
+fn same_labels(text: &Sample, protobuf: &Sample) -> bool {
+    let bound = |sample: &Sample| sample.label("le").and_then(|le| le.parse::<f64>().ok());
+    let names = text.labels.keys().eq(protobuf.labels.keys());
+    let others = |sample: &Sample| {
+        sample
+            .labels
+            .clone()
+            .into_iter()
+            .filter(|(name, _)| name != "le")
+            .collect::<Vec<_>>()
+    };
+    names && bound(text) == bound(protobuf) && others(text) == others(protobuf)
 }

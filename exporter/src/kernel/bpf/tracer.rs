@@ -38,6 +38,8 @@ pub struct Tracer {
     stripes: u32,
     /// How it is hooked.
     pub way: Way,
+    /// Why it is not hooked the ways that come before.
+    pub refusals: Vec<String>,
 }
 
 impl std::fmt::Debug for Tracer {
@@ -142,7 +144,11 @@ impl Tracing {
             let mut skeleton = builder().open(storage()).map_err(open)?;
             configure(&mut skeleton, features);
             match self.load_way(skeleton, way, &programs, tables) {
-                Ok(tracer) => return Ok(tracer),
+                Ok(mut tracer) => {
+                    why.dedup();
+                    tracer.refusals = why;
+                    return Ok(tracer);
+                }
                 Err(error) => {
                     let words = BpfError::of("loading the programs", &error);
                     if matches!(words, BpfError::Capabilities(_)) {
@@ -196,11 +202,19 @@ impl Tracing {
             object: Box::new(Holder(skeleton)),
             stripes: self.stripes,
             way,
+            refusals: Vec::new(),
         })
     }
 }
 
 impl Tracer {
+    /// What tracepoints miss that stand in for functions, and why they do; nothing if functions are
+    /// hooked.
+    pub fn limits(&self, missed: &str) -> Option<String> {
+        let why = self.refusals.join(", ");
+        (!self.way.has_functions()).then(|| format!("{why}: tracepoints stand in, {missed}"))
+    }
+
     /// How long its programs have run while the kernel measured.
     pub fn run_time(&self) -> Duration {
         let programs = self.object.object().progs();

@@ -1,5 +1,7 @@
 //! The protobuf format, read with the types that the crate `prometheus` has of it.
 
+mod histogram;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -33,17 +35,24 @@ fn family(message: &MetricFamily) -> Result<Family> {
     let name = message.name.clone().filter(|name| !name.is_empty());
     let name = name.context("no name")?;
     ensure!(!message.metric.is_empty(), "no samples");
-    let (kind, value) = match message.type_() {
-        MetricType::COUNTER => (Kind::Counter, counter as ValueOf),
-        MetricType::GAUGE => (Kind::Gauge, gauge as ValueOf),
+    let (kind, value): (Kind, Option<ValueOf>) = match message.type_() {
+        MetricType::COUNTER => (Kind::Counter, Some(counter)),
+        MetricType::GAUGE => (Kind::Gauge, Some(gauge)),
+        MetricType::HISTOGRAM => (Kind::Histogram, None),
         other => bail!("{other:?} is not read here"),
     };
     let mut series = BTreeSet::new();
     let mut samples = Vec::new();
     for metric in &message.metric {
         let labels = labels(&metric.label)?;
-        let value = sole_value(metric, value).with_context(|| format!("{labels:?}"))?;
+        ensure_sole_value(metric).with_context(|| format!("{labels:?}"))?;
         ensure!(series.insert(labels.clone()), "{labels:?} comes twice");
+        let Some(value) = value else {
+            let parts = histogram::samples(&name, &labels, metric);
+            samples.extend(parts.with_context(|| format!("{labels:?}"))?);
+            continue;
+        };
+        let value = value(metric)?.with_context(|| format!("{labels:?}: no value of its type"))?;
         samples.push(Sample {
             name: name.clone(),
             labels,
@@ -71,8 +80,8 @@ fn labels(pairs: &[LabelPair]) -> Result<BTreeMap<String, String>> {
     Ok(labels)
 }
 
-/// The value that a metric has in the field of its type, and in no other.
-fn sole_value(metric: &Metric, value: ValueOf) -> Result<f64> {
+/// A metric has a value in one field.
+fn ensure_sole_value(metric: &Metric) -> Result<()> {
     ensure_known(&metric.special_fields)?;
     let fields = [
         metric.counter.is_some(),
@@ -83,7 +92,7 @@ fn sole_value(metric: &Metric, value: ValueOf) -> Result<f64> {
     ];
     let there = fields.iter().filter(|it| **it).count();
     ensure!(there == 1, "{there} values");
-    value(metric)?.context("no value of its type")
+    Ok(())
 }
 
 fn counter(metric: &Metric) -> Result<Option<f64>> {
@@ -161,7 +170,8 @@ mod tests {
         assert!(error(|it| it.name = None).contains("no name"));
         assert!(error(|it| it.metric.clear()).contains("no samples"));
         assert!(error(|it| it.set_type(MetricType::GAUGE)).contains("no value of its type"));
-        assert!(error(|it| it.set_type(MetricType::HISTOGRAM)).contains("not read"));
+        assert!(error(|it| it.set_type(MetricType::HISTOGRAM)).contains("no value of its type"));
+        assert!(error(|it| it.set_type(MetricType::SUMMARY)).contains("not read"));
         assert!(error(|it| it.metric[0].counter = MessageField::none()).contains("0 values"));
         assert!(
             error(|it| it.metric[0].gauge = MessageField::some(prometheus::proto::Gauge::new()))
