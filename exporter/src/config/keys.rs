@@ -113,8 +113,8 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "btfPath",
-        "none",
-        "A BTF file, or a vmlinux with debug data; no probe of this version needs one",
+        "`/etc/net-exporter/btf/`, `/boot`",
+        "Where the types of a kernel are described that has no BTF of its own: a BTF file, a vmlinux with a section `.BTF`, or a directory with `vmlinux-<release>`, `vmlinux-<release>.btf` or `<release>.btf`. Serves raw tracepoints and kprobes; the passes take the kernel's own",
     ),
     key("server.tls.*", "none", "Refused: this version cannot serve TLS"),
     key(

@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use object::{Object, ObjectSection, ReadCache};
+
 const MAGIC: u32 = 0xeb9f;
 
 /// Kinds of types (`BTF_KIND_*`).
@@ -50,17 +52,19 @@ impl Type<'_> {
 }
 
 impl Btf {
-    /// Opens a file.
+    /// Opens a file of BTF, or an ELF file with a section of it.
     ///
     /// # Errors
     /// It cannot be read, or is not BTF of this machine's byte order.
     pub fn open(path: &Path) -> io::Result<Self> {
+        let start = start(path)?;
         let mut file = BufReader::with_capacity(64 * 1024, File::open(path)?);
+        file.seek(SeekFrom::Start(start))?;
         let [magic, base, types, types_length, strings, strings_length] = words(&mut file)?;
         if magic & 0xffff != MAGIC {
             return Err(invalid("not BTF of this byte order"));
         }
-        let at = |offset: u32| u64::from(base) + u64::from(offset);
+        let at = |offset: u32| start + u64::from(base) + u64::from(offset);
         Ok(Self {
             types: (at(types), types_length),
             strings: (at(strings), strings_length),
@@ -144,6 +148,24 @@ pub fn enumerators(path: &Path, names: &[&'static str]) -> io::Result<HashMap<&'
     Ok(found)
 }
 
+/// Where in a file BTF begins.
+fn start(path: &Path) -> io::Result<u64> {
+    const ELF: [u8; 4] = *b"\x7fELF";
+    let mut file = File::open(path)?;
+    let mut magic = [0; ELF.len()];
+    file.read_exact(&mut magic)?;
+    if magic != ELF {
+        return Ok(0);
+    }
+    // A vmlinux with debug data is too large to be read as a whole.
+    let cache = ReadCache::new(file);
+    let elf = object::File::parse(&cache).map_err(io::Error::other)?;
+    let section = elf.section_by_name(".BTF").and_then(|it| it.file_range());
+    let (start, _) =
+        section.ok_or_else(|| invalid("an ELF file without a section .BTF, which pahole -J adds"))?;
+    Ok(start)
+}
+
 /// Bytes that follow the common part of a type.
 fn extra_bytes(kind: u32, members: u32) -> io::Result<usize> {
     let members = members as usize;
@@ -201,6 +223,27 @@ pub mod tests {
         let file = btf(&[&int[..], &anonymous].concat(), strings);
         let found = enumerators(file.path(), &["A_MIB", "B_MIB", "GONE"]).expect("readable");
         assert_eq!(found, HashMap::from([("A_MIB", 7), ("B_MIB", -1)]));
+    }
+
+    #[test]
+    fn a_section_of_an_elf_file_is_read_too() {
+        let raw = btf(&[0, 6 << 24 | 1, 4, 1, 7], b"\0A_MIB\0");
+        let content = std::fs::read(raw.path()).expect("readable");
+        let architecture = object::Architecture::X86_64;
+        let mut elf = object::write::Object::new(
+            object::BinaryFormat::Elf,
+            architecture,
+            object::Endianness::Little,
+        );
+        let section = elf.add_section(Vec::new(), b".BTF".to_vec(), object::SectionKind::Other);
+        elf.set_section_data(section, content, 8);
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::fs::write(file.path(), elf.write().expect("written")).expect("written");
+        let found = enumerators(file.path(), &["A_MIB"]).expect("readable");
+        assert_eq!(found, HashMap::from([("A_MIB", 7)]));
+        let own = std::env::current_exe().expect("this program");
+        let error = enumerators(&own, &[]).expect_err("it has no such section");
+        assert!(error.to_string().contains("pahole -J"), "{error}");
     }
 
     #[test]

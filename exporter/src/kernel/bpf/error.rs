@@ -21,6 +21,9 @@ pub enum BpfError {
     /// The kernel does not describe its types.
     #[error("the kernel's BTF cannot be read (/sys/kernel/btf/vmlinux: {0}): it takes CONFIG_DEBUG_INFO_BTF")]
     NoBtf(String),
+    /// Nor does any other file.
+    #[error("the kernel has no BTF of its own, and there is none at {0}: btfPath says where one is")]
+    NoBtfFile(String),
     /// Capabilities are missing.
     #[error("{0} missing")]
     Capabilities(String),

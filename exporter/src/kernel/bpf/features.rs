@@ -9,8 +9,7 @@ use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::btf::{Btf, Type, kind};
 
-const KERNEL: &str = "/sys/kernel/btf/vmlinux";
-/// Type information of loaded modules stands beside it.
+/// Type information of loaded modules.
 const DIRECTORY: &str = "/sys/kernel/btf";
 /// A tracepoint is a type of this name.
 const TRACEPOINT: &str = "btf_trace_";
@@ -62,14 +61,6 @@ impl Unnamed {
 }
 
 impl Features {
-    /// Those of the running kernel, without its modules.
-    ///
-    /// # Errors
-    /// The kernel does not describe its types.
-    pub fn of_kernel() -> io::Result<Self> {
-        Self::of_file(Path::new(KERNEL))
-    }
-
     /// These and the functions of a module, if it is loaded.
     ///
     /// # Errors
@@ -102,7 +93,11 @@ impl Features {
         &self.drop_reasons
     }
 
-    fn of_file(path: &Path) -> io::Result<Self> {
+    /// Those of the kernel whose types a file describes, without its modules.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no BTF.
+    pub fn of_file(path: &Path) -> io::Result<Self> {
         let mut btf = Btf::open(path)?;
         let mut unnamed = Unnamed::default();
         btf.types(|of| unnamed.take(of))?;

@@ -28,7 +28,8 @@ impl Way {
         Self::RawTracepoints,
     ];
 
-    fn is_typed(self) -> bool {
+    /// Whether the verifier is to know the types of arguments.
+    pub fn is_typed(self) -> bool {
         matches!(self, Self::Typed | Self::TypedTracepoints)
     }
 

@@ -1,6 +1,7 @@
 //! The BPF programs of `bpf/`: loading them, and reading what they write.
 
 mod btf;
+mod btf_file;
 mod capability;
 mod columns;
 mod error;
@@ -19,6 +20,7 @@ mod task_pass;
 mod tests;
 mod tracer;
 
+pub use btf_file::BtfFile;
 pub use error::BpfError;
 pub use features::Features;
 pub use file_pass::{FilePass, FileSnapshot};

@@ -12,7 +12,7 @@ use super::hooks::{FunctionHooks, Plan, Way};
 use super::skeletons::storage;
 use super::slots::Slots;
 use super::table::{Table, stripes};
-use super::{BpfError, Settings, statistics};
+use super::{BpfError, BtfFile, Settings, statistics};
 
 /// Probes that begin together ask together.
 const FEATURES_LAST: Duration = Duration::from_secs(30);
@@ -26,6 +26,7 @@ pub struct Tracing {
     function_hooks: FunctionHooks,
     features: Mutex<Option<(Instant, Arc<Features>)>>,
     settings: Settings,
+    btf: BtfFile,
     /// Rows of a slot in a table.
     pub stripes: u32,
 }
@@ -75,6 +76,7 @@ impl Tracing {
             slots: Slots::new()?,
             function_hooks: FunctionHooks::default(),
             features: Mutex::default(),
+            btf: BtfFile::find(settings.btf_path.as_deref())?,
             settings,
             stripes: stripes(u32::try_from(cpus).unwrap_or(u32::MAX)),
         })
@@ -101,7 +103,7 @@ impl Tracing {
         {
             return Ok(Arc::clone(features));
         }
-        let features = Features::of_kernel().and_then(|it| it.with_module(MODULE));
+        let features = Features::of_file(&self.btf.path).and_then(|it| it.with_module(MODULE));
         let features = Arc::new(features.map_err(|error| BpfError::NoBtf(error.to_string()))?);
         *known = Some((Instant::now(), Arc::clone(&features)));
         Ok(features)
@@ -127,6 +129,10 @@ impl Tracing {
         let mut why: Vec<String> = Vec::new();
         let is_wanted = |way: &Way| self.settings.hooks.is_none_or(|only| only == *way);
         for way in Way::ALL.into_iter().filter(is_wanted) {
+            if way.is_typed() && !self.btf.is_of_kernel {
+                why.push(format!("{} takes the kernel's own BTF", way.describe()));
+                continue;
+            }
             let mut planned = Plan::new(features, way);
             plan(&mut planned);
             let (programs, hooks_functions) = match planned.finish() {
@@ -141,7 +147,12 @@ impl Tracing {
                 continue;
             }
             let open = |error| BpfError::of("opening the programs", &error);
-            let mut skeleton = builder().open(storage()).map_err(open)?;
+            let mut builder = builder();
+            if !self.btf.is_of_kernel {
+                let object = builder.object_builder_mut();
+                object.btf_custom_path(&self.btf.path).map_err(open)?;
+            }
+            let mut skeleton = builder.open(storage()).map_err(open)?;
             configure(&mut skeleton, features);
             match self.load_way(skeleton, way, &programs, tables) {
                 Ok(mut tracer) => {
