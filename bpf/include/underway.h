@@ -7,6 +7,8 @@
 #ifndef UNDERWAY_H
 #define UNDERWAY_H
 
+#include "atomic.h"
+
 enum { WAYS = 4 };
 #define LEFT_OVER 20000000000LL /* ns: twice the last edge */
 
@@ -31,7 +33,13 @@ struct underway_ways {
 	enum { name##_mask = (count_) - 1 }
 #define ways_of(name, key) underway_ways(&name, name##_mask, key)
 
-__u64 unmeasured; /* for want of a way */
+/* How often there was no way free. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} unmeasured SEC(".maps");
 
 static __always_inline struct underway_ways *underway_ways(void *map, __u32 mask, __u64 key)
 {
@@ -59,6 +67,15 @@ static __always_inline void put(struct underway *way, __u64 key, __u64 mark, __u
 	way->key = key;
 }
 
+static __always_inline void go_unmeasured(void)
+{
+	__u32 zero = 0;
+	__u64 *number = bpf_map_lookup_elem(&unmeasured, &zero);
+
+	if (number)
+		count(number, 1);
+}
+
 static __always_inline void begin(struct underway_ways *in, __u64 key, __u64 mark, __u64 now)
 {
 	struct underway *way = find(in, key);
@@ -71,7 +88,7 @@ static __always_inline void begin(struct underway_ways *in, __u64 key, __u64 mar
 	if (way)
 		put(way, key, mark, now);
 	else
-		__sync_fetch_and_add(&unmeasured, 1);
+		go_unmeasured();
 }
 
 /* When it began; 0: not known. */

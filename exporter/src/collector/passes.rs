@@ -73,6 +73,7 @@ impl Passes {
                     .insert(Arc::new(Tracing::new(self.settings.clone())?)),
             ),
         };
+        // Where the kernel has no cookies, the pass and the programs both take the inode in its place.
         let key = |entity: &Entity| Some((entity.cookie?, u32::try_from(entity.inode).ok()?));
         let keys: Vec<_> = entities.exported.iter().map(key).collect();
         let slots = tracing.slots().settle(&keys)?;

@@ -6,7 +6,7 @@ use super::latency::{self, BUCKETS, PADDED_EDGES, Threshold};
 use super::tracer::{Counting, TracerProbe};
 use super::{Probe, ProbeSpec, Rows, Traced};
 use crate::kernel::bpf::skeletons::kernellatency::KernellatencySkelBuilder;
-use crate::kernel::bpf::{BpfError, Plan, Table, Tracer};
+use crate::kernel::bpf::{BpfError, MapHandle, Plan, Table, Tracer};
 use crate::metrics::{Metric, Source};
 use crate::node::Entity;
 
@@ -76,6 +76,7 @@ const HISTOGRAMS: [(usize, &[Threshold]); 2] = [
 struct KernelLatency {
     tracer: Tracer,
     latencies: Arc<Table>,
+    unmeasured: MapHandle,
 }
 
 /// Without function hooks tracepoints stand in, which see less.
@@ -122,6 +123,7 @@ impl Counting for KernelLatency {
         )?;
         Ok(Self {
             latencies: tracer.table(&traced.tracing, "latencies")?,
+            unmeasured: tracer.map("unmeasured")?,
             tracer,
         })
     }
@@ -139,9 +141,14 @@ impl Counting for KernelLatency {
     ) -> Result<(), BpfError> {
         latency::fill(&self.latencies, traced, &HISTOGRAMS, *first, rows)
     }
+
     fn limits(&self) -> Option<String> {
         self.tracer.limits(
             "which see of received packets those that make a socket readable, and of sent ones those of TCP",
         )
+    }
+
+    fn without_room(&self, _: &Traced) -> Result<u64, BpfError> {
+        latency::without_room(&self.latencies, &self.unmeasured)
     }
 }

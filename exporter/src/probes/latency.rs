@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::config::{Args, ConfigError};
-use crate::kernel::bpf::{BpfError, Table};
+use crate::kernel::bpf::slots::FULL;
+use crate::kernel::bpf::{BpfError, MapHandle, Table, words_of};
 use crate::metrics::histogram::{CELLS, EDGES, FIRST_OF_POD, Histogram};
 use crate::metrics::labels::LabelSet;
 use crate::metrics::{Amount, Labelled};
@@ -106,4 +107,22 @@ pub fn fill(
         rows.read += 1;
     }
     Ok(())
+}
+
+/// Times that were not measured, since there was no place to note when they began (`bpf/include/underway.h`).
+///
+/// # Errors
+/// The map cannot be read.
+pub fn unmeasured(map: &MapHandle) -> Result<u64, BpfError> {
+    Ok(words_of(map)?.first().copied().unwrap_or(0))
+}
+
+/// Those and the times of namespaces without a slot.
+///
+/// # Errors
+/// A map cannot be read.
+pub fn without_room(table: &Table, map: &MapHandle) -> Result<u64, BpfError> {
+    let full = table.read(FULL)?;
+    let without_slot: u64 = histograms(&full).map(|it| it.count()).sum();
+    Ok(without_slot.wrapping_add(unmeasured(map)?))
 }

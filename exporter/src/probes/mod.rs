@@ -10,7 +10,7 @@ mod io;
 mod ip;
 mod ipvs;
 mod kernellatency;
-mod latency;
+pub(crate) mod latency;
 mod netdev;
 mod netiftxlat;
 mod packetloss;
@@ -127,7 +127,7 @@ pub struct Traced {
     pub tracing: Arc<Tracing>,
     /// Whether the kernel measures how long they run.
     pub measured: bool,
-    /// The slot of each exported entity; none if no task is in it.
+    /// The slot of each exported entity; none if no task is in it, or if there are too many.
     pub slots: Vec<Option<u32>>,
 }
 

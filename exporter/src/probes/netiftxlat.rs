@@ -6,7 +6,7 @@ use super::latency::{self, BUCKETS, PADDED_EDGES, Threshold};
 use super::tracer::{Counting, TracerProbe};
 use super::{Probe, ProbeSpec, Rows, Traced};
 use crate::kernel::bpf::skeletons::netiftxlat::NetiftxlatSkelBuilder;
-use crate::kernel::bpf::{BpfError, Plan, Table, Tracer};
+use crate::kernel::bpf::{BpfError, MapHandle, Plan, Table, Tracer};
 use crate::metrics::{Metric, Source};
 use crate::node::Entity;
 
@@ -58,6 +58,7 @@ const HISTOGRAMS: [(usize, &[Threshold]); 2] =
 struct NetIfTxLat {
     tracer: Tracer,
     latencies: Arc<Table>,
+    unmeasured: MapHandle,
 }
 
 fn plan(plan: &mut Plan<'_>) {
@@ -83,6 +84,7 @@ impl Counting for NetIfTxLat {
                 })?;
         Ok(Self {
             latencies: tracer.table(&traced.tracing, "latencies")?,
+            unmeasured: tracer.map("unmeasured")?,
             tracer,
         })
     }
@@ -99,5 +101,9 @@ impl Counting for NetIfTxLat {
         rows: &mut Rows,
     ) -> Result<(), BpfError> {
         latency::fill(&self.latencies, traced, &HISTOGRAMS, *first, rows)
+    }
+
+    fn without_room(&self, _: &Traced) -> Result<u64, BpfError> {
+        latency::without_room(&self.latencies, &self.unmeasured)
     }
 }

@@ -159,6 +159,10 @@ impl Counting for PacketLoss {
         self.push(rows, UNATTRIBUTED, HOST, &of_nobody);
         Ok(())
     }
+
+    fn without_room(&self, _: &Traced) -> Result<u64, BpfError> {
+        self.drops.without_slot()
+    }
 }
 
 impl PacketLoss {

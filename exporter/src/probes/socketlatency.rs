@@ -7,7 +7,7 @@ use super::latency::{self, BUCKETS, PADDED_EDGES, Threshold};
 use super::tracer::{Counting, TracerProbe};
 use super::{Probe, ProbeSpec, Rows, Traced};
 use crate::kernel::bpf::skeletons::socketlatency::SocketlatencySkelBuilder;
-use crate::kernel::bpf::{BpfError, Plan, Table, Tracer};
+use crate::kernel::bpf::{BpfError, MapHandle, Plan, Table, Tracer};
 use crate::metrics::{Metric, Source};
 use crate::node::Entity;
 
@@ -73,6 +73,7 @@ const HISTOGRAMS: [(usize, &[Threshold]); 2] = [
 struct SocketLatency {
     tracer: Tracer,
     latencies: Arc<Table>,
+    unmeasured: MapHandle,
 }
 
 /// Functions are hooked where that works; elsewhere newer kernels have tracepoints in their place.
@@ -113,6 +114,7 @@ impl Counting for SocketLatency {
         )?;
         Ok(Self {
             latencies: tracer.table(&traced.tracing, "latencies")?,
+            unmeasured: tracer.map("unmeasured")?,
             tracer,
         })
     }
@@ -130,8 +132,13 @@ impl Counting for SocketLatency {
     ) -> Result<(), BpfError> {
         latency::fill(&self.latencies, traced, &HISTOGRAMS, *first, rows)
     }
+
     fn limits(&self) -> Option<String> {
         self.tracer
             .limits("which see written data where it reaches the queue of the device")
+    }
+
+    fn without_room(&self, _: &Traced) -> Result<u64, BpfError> {
+        latency::without_room(&self.latencies, &self.unmeasured)
     }
 }

@@ -92,4 +92,8 @@ impl Counting for TcpReset {
         }
         Ok(())
     }
+
+    fn without_room(&self, _: &Traced) -> Result<u64, BpfError> {
+        self.resets.without_slot()
+    }
 }

@@ -75,4 +75,8 @@ impl Counting for TcpRetrans {
         }
         Ok(())
     }
+
+    fn without_room(&self, _: &Traced) -> Result<u64, BpfError> {
+        self.retransmits.without_slot()
+    }
 }

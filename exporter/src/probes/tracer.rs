@@ -41,7 +41,8 @@ pub trait Counting: Send + Sized {
         None
     }
 
-    /// How often something found no room in a map since the programs were loaded.
+    /// How often something found no room in a map since the programs were loaded: a namespace no slot,
+    /// or what is under way no place.
     ///
     /// # Errors
     /// A map cannot be read.
@@ -127,7 +128,6 @@ impl<C: Counting> NodeProbe for TracerProbe<C> {
             (None, Some(why)) => return Err(of(why.clone())),
             (None, None) => return Err(ProbeError::NotApplicable("BPF is not used".into())),
         };
-        let before = self.without_room;
         self.load(traced)?;
         let Some(counting) = &mut self.counting else {
             return Err(ProbeError::NotApplicable("nothing is loaded".into()));
@@ -136,7 +136,7 @@ impl<C: Counting> NodeProbe for TracerProbe<C> {
         rows.limits = counting.limits();
         let without_room = counting.without_room(traced)?;
         rows.bpf_run_time = traced.measured.then(|| counting.tracer().run_time());
-        rows.without_room = without_room.saturating_sub(before);
+        rows.without_room = without_room.saturating_sub(self.without_room);
         self.without_room = without_room;
         Ok(())
     }

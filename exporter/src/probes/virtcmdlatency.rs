@@ -50,6 +50,7 @@ const HOST: usize = 0;
 struct VirtCmdLatency {
     tracer: Tracer,
     latency: MapHandle,
+    unmeasured: MapHandle,
 }
 
 fn plan(plan: &mut Plan<'_>) {
@@ -78,6 +79,7 @@ impl Counting for VirtCmdLatency {
             })?;
         Ok(Self {
             latency: tracer.map("latency")?,
+            unmeasured: tracer.map("unmeasured")?,
             tracer,
         })
     }
@@ -93,5 +95,9 @@ impl Counting for VirtCmdLatency {
             rows.read += 1;
         }
         Ok(())
+    }
+
+    fn without_room(&self, _: &Traced) -> Result<u64, BpfError> {
+        latency::unmeasured(&self.unmeasured)
     }
 }

@@ -3,12 +3,14 @@
 //! A slot is given to a namespace by an entry in the map `known_netns`, and taken back in this order:
 //! the entry is deleted; every program that could have read it has ended; the rows of the slot are
 //! zeroed in every table; the slot is free. So no count of an old namespace gets into a new one.
+//!
+//! Who finds no slot left waits for one. The programs count all who wait together, so that it can be said how much
+//! is missing, and no numbers are exported of them.
 
-use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use libbpf_rs::libbpf_sys::bpf_map_create_opts;
-use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
+use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle, MapType};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::BpfError;
@@ -17,11 +19,15 @@ use crate::kernel::rcu;
 
 /// What belongs to no namespace that is known.
 pub const UNKNOWN: u32 = 0;
-/// What belongs to namespaces that are known and found no slot.
+/// What belongs to namespaces that wait for a slot.
 pub const FULL: u32 = 1;
 /// How many slots there are (`SLOTS` in `bpf/include/slots.h`).
 pub const SLOTS: u32 = 512;
 const FIRST: u32 = 2;
+/// Entries of the map, as in `bpf/include/slots.h`.
+const ENTRIES: u32 = 2 * SLOTS;
+/// As many as the map has room for. What is beyond counts as unknown to the programs.
+const MOST_WAITING: usize = (ENTRIES - (SLOTS - FIRST)) as usize;
 
 /// A namespace by its cookie and its inode.
 pub type NetnsKey = (u64, u32);
@@ -36,6 +42,8 @@ pub struct Slots {
 #[derive(Debug)]
 struct State {
     given: FxHashMap<u64, u32>,
+    /// Cookies of those that have an entry and no slot.
+    waiting: FxHashSet<u64>,
     free: Vec<u32>,
     tables: Vec<Weak<Table>>,
 }
@@ -50,10 +58,11 @@ impl Slots {
             sz: size_of::<bpf_map_create_opts>() as _,
             ..bpf_map_create_opts::default()
         };
-        let map = MapHandle::create(MapType::Hash, Some("known_netns"), 8, 8, 2 * SLOTS, &options)
+        let map = MapHandle::create(MapType::Hash, Some("known_netns"), 8, 8, ENTRIES, &options)
             .map_err(|error| BpfError::of("making the map of namespaces", &error))?;
         let state = State {
             given: FxHashMap::default(),
+            waiting: FxHashSet::default(),
             free: (FIRST..SLOTS).rev().collect(),
             tables: Vec::new(),
         };
@@ -64,7 +73,7 @@ impl Slots {
     }
 
     /// The map that the programs look namespaces up in.
-    pub fn map(&self) -> &impl AsFd {
+    pub fn map(&self) -> &MapHandle {
         &self.map
     }
 
@@ -73,48 +82,71 @@ impl Slots {
         self.lock().tables.push(Arc::downgrade(table));
     }
 
-    /// Gives every namespace a slot and takes back those of all others. Returns the slots in their
-    /// order; [`FULL`] where there is none left.
+    /// Takes back the slots of all who are not among `namespaces`, and gives each of these one. Returns
+    /// the slots in their order; none where there is none left.
     ///
     /// # Errors
     /// The map cannot be changed.
     pub fn settle(&self, namespaces: &[Option<NetnsKey>]) -> Result<Vec<Option<u32>>, BpfError> {
         let mut state = self.lock();
-        let failed = |error: &libbpf_rs::Error| BpfError::of("changing the map of namespaces", error);
+        let failed = |error: libbpf_rs::Error| BpfError::of("changing the map of namespaces", &error);
         let present: FxHashSet<u64> = namespaces.iter().flatten().map(|(cookie, _)| *cookie).collect();
-        self.take_back(&mut state, &present)
-            .map_err(|error| failed(&error))?;
-        let mut give = |(cookie, inode): NetnsKey| {
-            if let Some(slot) = state.given.get(&cookie) {
-                return Ok(*slot);
-            }
-            let slot = state.free.pop().unwrap_or(FULL);
-            let value = [slot.to_ne_bytes(), inode.to_ne_bytes()].concat();
-            self.map.update(&cookie.to_ne_bytes(), &value, MapFlags::ANY)?;
-            state.given.insert(cookie, slot);
-            Ok(slot)
+        self.take_back(&mut state, &present).map_err(failed)?;
+        let slot = |netns: &Option<NetnsKey>| match netns {
+            Some(netns) => self.give(&mut state, *netns),
+            None => Ok(None),
         };
-        let slots = namespaces.iter().map(|netns| netns.map(&mut give).transpose());
-        slots.collect::<Result<_, _>>().map_err(|error| failed(&error))
+        let slots: Result<_, _> = namespaces.iter().map(slot).collect();
+        slots.map_err(failed)
+    }
+
+    fn give(&self, state: &mut State, (cookie, inode): NetnsKey) -> Result<Option<u32>, libbpf_rs::Error> {
+        if let Some(slot) = state.given.get(&cookie) {
+            return Ok(Some(*slot));
+        }
+        let enter = |slot: u32| {
+            let value = [slot.to_ne_bytes(), inode.to_ne_bytes()].concat();
+            self.map.update(&cookie.to_ne_bytes(), &value, MapFlags::ANY)
+        };
+        if let Some(slot) = state.free.last().copied() {
+            enter(slot)?;
+            state.free.pop();
+            state.waiting.remove(&cookie);
+            state.given.insert(cookie, slot);
+            return Ok(Some(slot));
+        }
+        if !state.waiting.contains(&cookie) && state.waiting.len() < MOST_WAITING {
+            enter(FULL)?;
+            state.waiting.insert(cookie);
+        }
+        Ok(None)
     }
 
     fn take_back(&self, state: &mut State, present: &FxHashSet<u64>) -> Result<(), libbpf_rs::Error> {
-        let gone = |(cookie, slot): (&u64, &u32)| (!present.contains(cookie)).then_some((*cookie, *slot));
-        let gone: Vec<(u64, u32)> = state.given.iter().filter_map(gone).collect();
+        let is_gone = |cookie: &u64| !present.contains(cookie);
+        let gone: Vec<u64> = state.given.keys().copied().filter(is_gone).collect();
+        let left: Vec<u64> = state.waiting.iter().copied().filter(is_gone).collect();
+        for cookie in gone.iter().chain(&left) {
+            match self.map.delete(&cookie.to_ne_bytes()) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                // Deleted already if what follows failed the last time.
+                _ => {}
+            }
+            state.waiting.remove(cookie);
+        }
         if gone.is_empty() {
             return Ok(());
         }
-        for (cookie, _) in &gone {
-            self.map.delete(&cookie.to_ne_bytes())?;
-            state.given.remove(cookie);
-        }
         rcu::wait_for_readers();
         state.tables.retain(|table| table.strong_count() > 0);
-        for (_, slot) in gone.iter().filter(|(_, slot)| *slot != FULL) {
+        for cookie in gone {
+            let Some(slot) = state.given.remove(&cookie) else {
+                continue;
+            };
             for table in state.tables.iter().filter_map(Weak::upgrade) {
-                table.zero(*slot)?;
+                table.zero(slot)?;
             }
-            state.free.push(*slot);
+            state.free.push(slot);
         }
         Ok(())
     }

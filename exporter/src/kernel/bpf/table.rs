@@ -3,6 +3,7 @@
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
 use super::BpfError;
+use super::slots::FULL;
 
 /// CPUs share so many rows of a slot (`rows.h`).
 const MOST_STRIPES: u32 = 8;
@@ -49,6 +50,15 @@ impl Table {
             }
         }
         Ok(sums)
+    }
+
+    /// What was counted for namespaces without a slot, all counters added up.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn without_slot(&self) -> Result<u64, BpfError> {
+        let counts = self.read(FULL)?;
+        Ok(counts.into_iter().fold(0, u64::wrapping_add))
     }
 
     /// Zeroes the counters of a slot.
