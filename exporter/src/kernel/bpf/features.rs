@@ -61,21 +61,22 @@ impl Unnamed {
 }
 
 impl Features {
-    /// These and the functions of a module, if it is loaded.
+    /// Adds the functions of a module, if it is loaded.
     ///
     /// # Errors
     /// Its types cannot be read.
-    pub fn with_module(mut self, name: &str) -> io::Result<Self> {
+    pub fn add_module(&mut self, name: &str) -> io::Result<()> {
         let path = Path::new(DIRECTORY).join(name);
-        if path.exists() {
-            let mut btf = Btf::open(&path)?;
-            let mut unnamed = Unnamed::default();
-            btf.types(|of| unnamed.take(of))?;
-            // Its strings follow those of the kernel, to which its types refer too.
-            let own = btf.strings_from(self.string_bytes, |_, _| true)?;
-            self.take_functions(&unnamed, &own);
+        if !path.exists() {
+            return Ok(());
         }
-        Ok(self)
+        let mut btf = Btf::open(&path)?;
+        let mut unnamed = Unnamed::default();
+        btf.types(|of| unnamed.take(of))?;
+        // Its strings follow those of the kernel, to which its types refer too.
+        let own = btf.strings_from(self.string_bytes, |_, _| true)?;
+        self.take_functions(&unnamed, &own);
+        Ok(())
     }
 
     /// How many arguments a tracepoint has; none if there is no such tracepoint.

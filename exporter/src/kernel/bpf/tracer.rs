@@ -103,8 +103,12 @@ impl Tracing {
         {
             return Ok(Arc::clone(features));
         }
-        let features = Features::of_file(&self.btf.path).and_then(|it| it.with_module(MODULE));
-        let features = Arc::new(features.map_err(|error| BpfError::NoBtf(error.to_string()))?);
+        let mut features = Features::of_file(&self.btf.path).map_err(|error| BpfError::NoBtf(error.to_string()))?;
+        if let Err(error) = features.add_module(MODULE) {
+            // Whoever wants its functions finds them missing, and nobody else.
+            tracing::warn!("the types of the module {MODULE} cannot be read: {error}");
+        }
+        let features = Arc::new(features);
         *known = Some((Instant::now(), Arc::clone(&features)));
         Ok(features)
     }
