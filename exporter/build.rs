@@ -6,13 +6,18 @@ use std::process::Command;
 use libbpf_cargo::SkeletonBuilder;
 
 const SOURCES: &str = "../bpf";
+/// Programs that unit tests run, which nothing else takes in.
+const TESTS: &str = "../bpf/tests";
 /// Tried in this order unless `$CLANG` names one.
 const CLANGS: [&str; 7] = [
     "clang", "clang-19", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14",
 ];
 
 fn main() {
-    skeletons();
+    println!("cargo::rerun-if-changed={SOURCES}");
+    println!("cargo::rerun-if-env-changed=CLANG");
+    skeletons(SOURCES, "skeletons.rs");
+    skeletons(TESTS, "test_skeletons.rs");
     println!("cargo::rerun-if-changed=../.git/HEAD");
     println!("cargo::rerun-if-changed=../.git/refs");
     let revision = first_line(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]));
@@ -24,18 +29,16 @@ fn main() {
     );
 }
 
-/// Compiles every `*.bpf.c`, and writes a module of modules with a skeleton each.
-fn skeletons() {
-    println!("cargo::rerun-if-changed={SOURCES}");
-    println!("cargo::rerun-if-env-changed=CLANG");
+/// Compiles every `*.bpf.c` of a directory, and writes a module of modules with a skeleton each.
+fn skeletons(directory: &str, file: &str) {
     let Some(clang) = clang() else {
         fail("no clang found: install one that compiles for BPF, or name it in $CLANG");
     };
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
     let include = format!("-I{SOURCES}/include");
     let mut modules = String::new();
-    for name in objects() {
-        let source = format!("{SOURCES}/{name}.bpf.c");
+    for name in objects(directory) {
+        let source = format!("{directory}/{name}.bpf.c");
         let skeleton = out.join(format!("{name}.skel.rs"));
         let built = SkeletonBuilder::new()
             .source(Path::new(&source))
@@ -47,15 +50,15 @@ fn skeletons() {
         }
         modules += &format!("pub mod {name} {{ include!({skeleton:?}); }}\n");
     }
-    if let Err(error) = std::fs::write(out.join("skeletons.rs"), modules) {
-        fail(&format!("skeletons.rs: {error}"));
+    if let Err(error) = std::fs::write(out.join(file), modules) {
+        fail(&format!("{file}: {error}"));
     }
 }
 
-fn objects() -> Vec<String> {
-    let files = match std::fs::read_dir(SOURCES) {
+fn objects(directory: &str) -> Vec<String> {
+    let files = match std::fs::read_dir(directory) {
         Ok(files) => files,
-        Err(error) => fail(&format!("{SOURCES}: {error}")),
+        Err(error) => fail(&format!("{directory}: {error}")),
     };
     let name = |file: std::fs::DirEntry| {
         let file = file.file_name().into_string().ok()?;

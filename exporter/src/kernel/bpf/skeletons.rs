@@ -30,3 +30,9 @@ pub fn storage() -> &'static mut MaybeUninit<OpenObject> {
 
 // One module for each `bpf/*.bpf.c`, called like it.
 include!(concat!(env!("OUT_DIR"), "/skeletons.rs"));
+
+/// One for each `bpf/tests/*.bpf.c`.
+#[cfg(test)]
+pub mod tests {
+    include!(concat!(env!("OUT_DIR"), "/test_skeletons.rs"));
+}

@@ -1,5 +1,6 @@
 //! The programs and their maps, in the running kernel where that takes one.
 
+mod histogram;
 mod memory;
 mod slots;
 
