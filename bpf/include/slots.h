@@ -8,6 +8,8 @@
 
 #include "netns.h"
 
+#define BY_INODE (1ULL << 63)
+
 enum {
 	SLOT_UNKNOWN = 0, /* of no namespace that user space knows */
 	SLOT_FULL = 1,	  /* user space knows the namespace and had no slot left */
@@ -19,7 +21,7 @@ struct known_netns {
 	__u32 inode;
 };
 
-/* By cookie (by inode where the kernel has no cookie). One map for all probes: user space makes it. */
+/* By cookie; by inode, marked as such, where user space or the kernel has no cookies. One map for all probes: user space makes it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2 * SLOTS);
@@ -27,11 +29,22 @@ struct {
 	__type(value, struct known_netns);
 } known_netns SEC(".maps");
 
+/* A function of its own, so that the verifier goes through it once. */
+__noinline __u32 slot_by_inode(__u32 inode)
+{
+	__u64 key = BY_INODE | inode;
+	struct known_netns *known = bpf_map_lookup_elem(&known_netns, &key);
+
+	return known && known->slot < SLOTS ? known->slot : SLOT_UNKNOWN;
+}
+
 static __always_inline __u32 slot_by(__u64 cookie, __u32 inode)
 {
 	struct known_netns *known = bpf_map_lookup_elem(&known_netns, &cookie);
 
-	return known && known->inode == inode && known->slot < SLOTS ? known->slot : SLOT_UNKNOWN;
+	if (!known)
+		return slot_by_inode(inode);
+	return known->inode == inode && known->slot < SLOTS ? known->slot : SLOT_UNKNOWN;
 }
 
 /* What is no namespace at all is told by a cookie nobody knows; should one match by chance, by its inode. */

@@ -104,7 +104,15 @@ pub struct ProbeStatus {
     /// Counts that found no room in a BPF map since the exporter started.
     pub map_full_total: u64,
     /// How long its BPF programs have run, if the kernel measures it.
+    #[serde(rename = "bpf_run_time_seconds", serialize_with = "as_seconds_if_any")]
     pub bpf_run_time: Option<Duration>,
+}
+
+fn as_seconds_if_any<S: serde::Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    duration.map(|it| it.as_secs_f64()).serialize(serializer)
 }
 
 fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use self::state::PassState;
 use super::group::{ByPass, Member};
 use crate::kernel::bpf::{
-    BpfError, FilePass, FileSnapshot, Settings, Statistics, TaskPass, TaskSnapshot, Tracing,
+    BpfError, FilePass, FileSnapshot, NetnsKey, Settings, Statistics, TaskPass, TaskSnapshot, Tracing,
 };
 use crate::kernel::procfs::ProcFs;
 use crate::node::{Entities, Entity, EntityKind};
@@ -61,9 +61,9 @@ impl Passes {
     /// Tells the programs that count by themselves whose namespaces there are.
     ///
     /// # Errors
-    /// There is no pass over all tasks, which alone knows the cookies of namespaces, or no map.
+    /// BPF is not to be used, or cannot be.
     pub fn trace(&mut self, entities: &Entities) -> Result<Traced, BpfError> {
-        if let Some(error) = self.tasks.error() {
+        if let Some(error @ (BpfError::Off | BpfError::OtherProcFs)) = self.tasks.error() {
             return Err(error.clone());
         }
         let tracing = match &self.tracing {
@@ -73,10 +73,7 @@ impl Passes {
                     .insert(Arc::new(Tracing::new(self.settings.clone())?)),
             ),
         };
-        // Where the kernel has no cookies, the pass and the programs both take the inode in its place.
-        let key = |entity: &Entity| Some((entity.cookie?, u32::try_from(entity.inode).ok()?));
-        let keys: Vec<_> = entities.exported.iter().map(key).collect();
-        let slots = tracing.slots().settle(&keys)?;
+        let slots = tracing.slots().settle(&keys(entities))?;
         Ok(Traced {
             tracing,
             measured: self.settings.statistics && (self.statistics.is_some() || Statistics::are_on()),
@@ -139,6 +136,9 @@ impl Passes {
     /// Whose numbers the passes give of a probe. Some metrics of the node are only in files.
     pub fn serves(&self, member: &Member) -> ByPass {
         let name = member.spec.name;
+        if member.probe.pass() == Some(Pass::Tracing) {
+            return ByPass::All;
+        }
         if self.tasks.error().is_some() || self.distrusted.contains_key(name) {
             return ByPass::Nobody;
         }
@@ -244,4 +244,23 @@ fn hold_statistics() -> Option<Statistics> {
         );
     })
     .ok()
+}
+
+/// What tells the namespaces of entities from all others. Without a pass there is no cookie, and on
+/// kernels that have none the pass gives the inode in its place. A namespace without a process cannot
+/// be told from another one with its inode.
+fn keys(entities: &Entities) -> Vec<Option<NetnsKey>> {
+    let mut oldest = vec![None; entities.exported.len()];
+    for process in &entities.processes {
+        let since = oldest[process.entity].get_or_insert(process.started);
+        *since = process.started.min(*since);
+    }
+    let key = |(entity, since): (&Entity, Option<u64>)| {
+        let inode = u32::try_from(entity.inode).ok()?;
+        match entity.cookie.filter(|cookie| *cookie != entity.inode) {
+            Some(cookie) => Some(NetnsKey::Cookie { cookie, inode }),
+            None => since.map(|since| NetnsKey::Inode { inode, since }),
+        }
+    };
+    entities.exported.iter().zip(oldest).map(key).collect()
 }

@@ -27,6 +27,7 @@ pub use file_pass::{FilePass, FileSnapshot};
 pub use hooks::{Plan, Way};
 pub use libbpf_rs::MapHandle;
 pub use settings::Settings;
+pub use slots::NetnsKey;
 pub use statistics::Statistics;
 pub use table::Table;
 pub use task_pass::{NetnsCounters, PassLayout, Place, TaskPass, TaskSnapshot};

@@ -29,8 +29,44 @@ const ENTRIES: u32 = 2 * SLOTS;
 /// As many as the map has room for. What is beyond counts as unknown to the programs.
 const MOST_WAITING: usize = (ENTRIES - (SLOTS - FIRST)) as usize;
 
-/// A namespace by its cookie and its inode.
-pub type NetnsKey = (u64, u32);
+/// Marks a key of the map as an inode (`BY_INODE` in `bpf/include/slots.h`).
+const BY_INODE: u64 = 1 << 63;
+
+/// What tells a namespace from all others, also from those that have been.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NetnsKey {
+    /// Its cookie, which is never used again.
+    Cookie {
+        /// The cookie.
+        cookie: u64,
+        /// Its inode.
+        inode: u32,
+    },
+    /// Its inode, which is, and since when it has a process: it is not known to be the same one once
+    /// all processes that were in it have ended.
+    Inode {
+        /// Its inode.
+        inode: u32,
+        /// When the oldest process in it was started, in clock ticks since boot.
+        since: u64,
+    },
+}
+
+impl NetnsKey {
+    /// What the programs find it by.
+    fn in_map(self) -> u64 {
+        match self {
+            Self::Cookie { cookie, .. } => cookie,
+            Self::Inode { inode, .. } => BY_INODE | u64::from(inode),
+        }
+    }
+
+    fn inode(self) -> u32 {
+        match self {
+            Self::Cookie { inode, .. } | Self::Inode { inode, .. } => inode,
+        }
+    }
+}
 
 /// The slots of all tracing programs.
 #[derive(Debug)]
@@ -41,9 +77,9 @@ pub struct Slots {
 
 #[derive(Debug)]
 struct State {
-    given: FxHashMap<u64, u32>,
-    /// Cookies of those that have an entry and no slot.
-    waiting: FxHashSet<u64>,
+    given: FxHashMap<NetnsKey, u32>,
+    /// Those that have an entry and no slot.
+    waiting: FxHashSet<NetnsKey>,
     free: Vec<u32>,
     tables: Vec<Weak<Table>>,
 }
@@ -90,7 +126,7 @@ impl Slots {
     pub fn settle(&self, namespaces: &[Option<NetnsKey>]) -> Result<Vec<Option<u32>>, BpfError> {
         let mut state = self.lock();
         let failed = |error: libbpf_rs::Error| BpfError::of("changing the map of namespaces", &error);
-        let present: FxHashSet<u64> = namespaces.iter().flatten().map(|(cookie, _)| *cookie).collect();
+        let present: FxHashSet<NetnsKey> = namespaces.iter().flatten().copied().collect();
         self.take_back(&mut state, &present).map_err(failed)?;
         let slot = |netns: &Option<NetnsKey>| match netns {
             Some(netns) => self.give(&mut state, *netns),
@@ -100,47 +136,48 @@ impl Slots {
         slots.map_err(failed)
     }
 
-    fn give(&self, state: &mut State, (cookie, inode): NetnsKey) -> Result<Option<u32>, libbpf_rs::Error> {
-        if let Some(slot) = state.given.get(&cookie) {
+    fn give(&self, state: &mut State, netns: NetnsKey) -> Result<Option<u32>, libbpf_rs::Error> {
+        if let Some(slot) = state.given.get(&netns) {
             return Ok(Some(*slot));
         }
         let enter = |slot: u32| {
-            let value = [slot.to_ne_bytes(), inode.to_ne_bytes()].concat();
-            self.map.update(&cookie.to_ne_bytes(), &value, MapFlags::ANY)
+            let value = [slot.to_ne_bytes(), netns.inode().to_ne_bytes()].concat();
+            self.map
+                .update(&netns.in_map().to_ne_bytes(), &value, MapFlags::ANY)
         };
         if let Some(slot) = state.free.last().copied() {
             enter(slot)?;
             state.free.pop();
-            state.waiting.remove(&cookie);
-            state.given.insert(cookie, slot);
+            state.waiting.remove(&netns);
+            state.given.insert(netns, slot);
             return Ok(Some(slot));
         }
-        if !state.waiting.contains(&cookie) && state.waiting.len() < MOST_WAITING {
+        if !state.waiting.contains(&netns) && state.waiting.len() < MOST_WAITING {
             enter(FULL)?;
-            state.waiting.insert(cookie);
+            state.waiting.insert(netns);
         }
         Ok(None)
     }
 
-    fn take_back(&self, state: &mut State, present: &FxHashSet<u64>) -> Result<(), libbpf_rs::Error> {
-        let is_gone = |cookie: &u64| !present.contains(cookie);
-        let gone: Vec<u64> = state.given.keys().copied().filter(is_gone).collect();
-        let left: Vec<u64> = state.waiting.iter().copied().filter(is_gone).collect();
-        for cookie in gone.iter().chain(&left) {
-            match self.map.delete(&cookie.to_ne_bytes()) {
+    fn take_back(&self, state: &mut State, present: &FxHashSet<NetnsKey>) -> Result<(), libbpf_rs::Error> {
+        let is_gone = |netns: &NetnsKey| !present.contains(netns);
+        let gone: Vec<NetnsKey> = state.given.keys().copied().filter(is_gone).collect();
+        let left: Vec<NetnsKey> = state.waiting.iter().copied().filter(is_gone).collect();
+        for netns in gone.iter().chain(&left) {
+            match self.map.delete(&netns.in_map().to_ne_bytes()) {
                 Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
                 // Deleted already if what follows failed the last time.
                 _ => {}
             }
-            state.waiting.remove(cookie);
+            state.waiting.remove(netns);
         }
         if gone.is_empty() {
             return Ok(());
         }
         rcu::wait_for_readers();
         state.tables.retain(|table| table.strong_count() > 0);
-        for cookie in gone {
-            let Some(slot) = state.given.remove(&cookie) else {
+        for netns in gone {
+            let Some(slot) = state.given.remove(&netns) else {
                 continue;
             };
             for table in state.tables.iter().filter_map(Weak::upgrade) {

@@ -103,7 +103,8 @@ impl Tracing {
         {
             return Ok(Arc::clone(features));
         }
-        let mut features = Features::of_file(&self.btf.path).map_err(|error| BpfError::NoBtf(error.to_string()))?;
+        let mut features =
+            Features::of_file(&self.btf.path).map_err(|error| BpfError::NoBtf(error.to_string()))?;
         if let Err(error) = features.add_module(MODULE) {
             // Whoever wants its functions finds them missing, and nobody else.
             tracing::warn!("the types of the module {MODULE} cannot be read: {error}");
@@ -133,10 +134,6 @@ impl Tracing {
         let mut why: Vec<String> = Vec::new();
         let is_wanted = |way: &Way| self.settings.hooks.is_none_or(|only| only == *way);
         for way in Way::ALL.into_iter().filter(is_wanted) {
-            if way.is_typed() && !self.btf.is_of_kernel {
-                why.push(format!("{} takes the kernel's own BTF", way.describe()));
-                continue;
-            }
             let mut planned = Plan::new(features, way);
             plan(&mut planned);
             let (programs, hooks_functions) = match planned.finish() {
@@ -146,6 +143,10 @@ impl Tracing {
                     continue;
                 }
             };
+            if way.is_typed() && !self.btf.is_of_kernel {
+                why.push(format!("{} needs the kernel's own BTF", way.describe()));
+                continue;
+            }
             if let Some(refusal) = self.function_hooks.refusal(way).filter(|_| hooks_functions) {
                 why.push(refusal.to_owned());
                 continue;

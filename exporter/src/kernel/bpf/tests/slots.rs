@@ -20,7 +20,10 @@ fn namespaces(cookies: impl IntoIterator<Item = u64>) -> Vec<Option<NetnsKey>> {
     let inode = |cookie: u64| 0xF000_0000 + u32::try_from(cookie).expect("a small number");
     cookies
         .into_iter()
-        .map(|cookie| Some((cookie, inode(cookie))))
+        .map(|cookie| {
+            let inode = inode(cookie);
+            Some(NetnsKey::Cookie { cookie, inode })
+        })
         .collect()
 }
 
@@ -71,7 +74,9 @@ fn each_namespace_has_a_slot_of_its_own_and_keeps_it() {
     let different: BTreeSet<u32> = given.iter().flatten().copied().collect();
     assert!(different.len() == 20 && different.iter().all(|slot| (FULL + 1..SLOTS).contains(slot)));
     for (netns, slot) in everybody.iter().zip(&given) {
-        let Some((cookie, inode)) = netns else { continue };
+        let Some(NetnsKey::Cookie { cookie, inode }) = netns else {
+            continue;
+        };
         assert_eq!(entry(&slots, *cookie), slot.map(|slot| (slot, *inode)));
     }
     assert_eq!(slots.settle(&everybody).expect("settled"), given);
@@ -159,4 +164,28 @@ fn any_number_of_namespaces_can_be_settled_and_go() {
             "the first ones have one"
         );
     }
+}
+
+/// Another namespace may have the inode of one that is gone, and is told by the age of its processes.
+#[test]
+fn an_inode_that_is_used_again_is_another_namespace() {
+    if !may_use_bpf() {
+        return;
+    }
+    let slots = Slots::new().expect("slots");
+    let (table, map) = table(&slots, 1);
+    let inode = 0xF000_0001;
+    let settle = |since: u64| {
+        let given = slots
+            .settle(&[Some(NetnsKey::Inode { inode, since })])
+            .expect("settled");
+        given[0].expect("a slot")
+    };
+    let first = settle(7);
+    count(&map, 1, first, 3);
+    assert_eq!(settle(7), first);
+    assert_eq!(table.read(first).expect("readable"), [3; WORDS as usize]);
+    let second = settle(8);
+    assert_eq!(table.read(second).expect("readable"), [0; WORDS as usize]);
+    assert_eq!(entry(&slots, 1 << 63 | u64::from(inode)), Some((second, inode)));
 }
