@@ -48,6 +48,34 @@ fn documents_name_only_metrics_that_exist() -> Result<()> {
 }
 
 #[test]
+fn the_page_of_metrics_says_of_every_histogram_what_it_measures() -> Result<()> {
+    let file = workspace_root()?.join("docs/metrics.md");
+    let page = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let histograms: Vec<String> = list()?
+        .iter()
+        .filter(|metric| metric["type"] == "histogram")
+        .filter_map(|metric| Some(metric["name"].as_str()?.to_owned()))
+        .collect();
+    ensure!(!histograms.is_empty(), "no histogram is listed");
+    for histogram in histograms {
+        let (_, paragraph) = page
+            .split_once(&format!("\n### `{histogram}`\n"))
+            .with_context(|| format!("nothing is said of {histogram}"))?;
+        let paragraph = paragraph.split("\n#").next().unwrap_or_default();
+        for what in ["From, to", "Contains", "Leaves out", "Needs", "Cost"] {
+            let said = paragraph
+                .lines()
+                .find_map(|line| line.strip_prefix(&format!("- {what}: ")));
+            ensure!(
+                said.is_some_and(|it| it.len() > 10),
+                "{histogram}: {what}: {said:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn names_end_where_no_letter_of_theirs_follows() {
     let text = "`kubeskoop_tcp_insegs{k8s_pod=\"\"}`, rate(kubeskoop_udp_noports[5m]) and kubeskoop_ip_*";
     assert_eq!(
@@ -88,9 +116,7 @@ fn documents() -> Result<Vec<PathBuf>> {
 
 /// The names of all metrics there are.
 fn metrics() -> Result<BTreeSet<String>> {
-    let listed = output(Command::new(binary()?).args(["list", "metrics", "--output", "json"]))?;
-    let listed: Vec<Value> = serde_json::from_str(&listed)?;
-    listed
+    list()?
         .iter()
         .map(|metric| {
             let name = metric["name"]
@@ -99,6 +125,12 @@ fn metrics() -> Result<BTreeSet<String>> {
             Ok(name.to_owned())
         })
         .collect()
+}
+
+/// What the program says of each metric.
+fn list() -> Result<Vec<Value>> {
+    let listed = output(Command::new(binary()?).args(["list", "metrics", "--output", "json"]))?;
+    Ok(serde_json::from_str(&listed)?)
 }
 
 /// The names of metrics in a text.

@@ -92,6 +92,21 @@ impl Source {
     }
 }
 
+/// What a histogram of times measures, for whoever has to act on it.
+#[derive(Debug)]
+pub struct Span {
+    /// From which hook to which.
+    pub between: &'static str,
+    /// What takes time in between.
+    pub contains: &'static str,
+    /// What it does not see.
+    pub leaves_out: &'static str,
+    /// What the kernel must let programs hang on, and what stands in.
+    pub hooks: &'static str,
+    /// What an event costs.
+    pub cost: &'static str,
+}
+
 /// One metric: everything that is said of it, in one place.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
@@ -109,6 +124,8 @@ pub struct Metric {
     pub extra_labels: &'static [&'static str],
     /// Where the number comes from.
     pub source: Source,
+    /// Of a histogram, what it measures.
+    pub span: Option<&'static Span>,
 }
 
 /// Labels that say whose a number is, that of the node first.
@@ -136,6 +153,7 @@ impl Metric {
             scope,
             extra_labels: &[],
             source,
+            span: None,
         }
     }
 
@@ -148,9 +166,15 @@ impl Metric {
     }
 
     /// A histogram of times of every pod and of the node.
-    pub const fn histogram(name: &'static str, help: &'static str, source: Source) -> Self {
+    pub const fn histogram(
+        name: &'static str,
+        help: &'static str,
+        source: Source,
+        span: &'static Span,
+    ) -> Self {
         Self {
             kind: Kind::Histogram,
+            span: Some(span),
             ..Self::counter(name, "seconds", help, source)
         }
     }

@@ -11,5 +11,5 @@ mod descriptor;
 mod samples;
 mod wire;
 
-pub use descriptor::{Kind, Metric, Scope, Source};
+pub use descriptor::{Kind, Metric, Scope, Source, Span};
 pub use samples::{Amount, Labelled, Samples};

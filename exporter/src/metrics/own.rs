@@ -87,6 +87,7 @@ const fn own(
             scope: Scope::Exporter,
             extra_labels: labels,
             source,
+            span: None,
         },
         samples,
     }

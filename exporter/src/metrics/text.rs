@@ -144,10 +144,17 @@ fn extend(out: &mut String, parts: &[&str]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Source;
     use crate::metrics::histogram::CLASSIC;
+    use crate::metrics::{Source, Span};
 
     const SOURCE: Source = Source::Other("test");
+    const SPAN: &Span = &Span {
+        between: "",
+        contains: "",
+        leaves_out: "",
+        hooks: "",
+        cost: "",
+    };
 
     #[test]
     fn a_family_is_help_type_and_samples() {
@@ -189,7 +196,7 @@ mod tests {
             own_labels,
             value: Value::Histogram(&histogram, first),
         });
-        writer.family(&Metric::histogram("h", "H", SOURCE), samples.into_iter());
+        writer.family(&Metric::histogram("h", "H", SOURCE, SPAN), samples.into_iter());
         let expected = r#"# HELP h H
 # TYPE h histogram
 h_bucket{k="v",t="rx",le="5"} 3

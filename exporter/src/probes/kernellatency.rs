@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::latency::{self, BUCKETS, PADDED_EDGES, Threshold};
 use super::tracer::{Counting, TracerProbe};
-use super::{Probe, ProbeSpec, Rows, Traced};
+use super::{Probe, ProbeSpec, Rows, Traced, spans};
 use crate::kernel::bpf::skeletons::kernellatency::KernellatencySkelBuilder;
 use crate::kernel::bpf::{BpfError, MapHandle, Plan, Table, Tracer};
 use crate::metrics::{Metric, Source};
@@ -33,6 +33,7 @@ const METRICS: &[Metric] = &[
         Source::Other(
             "BPF at ip_rcv_core and ip_protocol_deliver_rcu and their IPv6 twins; without function hooks at netif_receive_skb and sk_data_ready",
         ),
+        &spans::KERNEL_RX,
     ),
     Metric::counter(
         "kubeskoop_kernellatency_rxslow",
@@ -52,6 +53,7 @@ const METRICS: &[Metric] = &[
         Source::Other(
             "BPF at __ip_local_out, its IPv6 twins and net_dev_queue; without function hooks from the time stamp of TCP",
         ),
+        &spans::KERNEL_TX,
     ),
     Metric::counter(
         "kubeskoop_kernellatency_txslow",

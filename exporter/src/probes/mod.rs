@@ -22,6 +22,7 @@ mod sock;
 mod socketlatency;
 mod softirq;
 mod softnet;
+mod spans;
 mod tcp;
 mod tcpext;
 mod tcpreset;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::latency::{self, BUCKETS, PADDED_EDGES, Threshold};
 use super::tracer::{Counting, TracerProbe};
-use super::{Probe, ProbeSpec, Rows, Traced};
+use super::{Probe, ProbeSpec, Rows, Traced, spans};
 use crate::kernel::bpf::skeletons::netiftxlat::NetiftxlatSkelBuilder;
 use crate::kernel::bpf::{BpfError, MapHandle, Plan, Table, Tracer};
 use crate::metrics::{Metric, Source};
@@ -31,6 +31,7 @@ const METRICS: &[Metric] = &[
         "kubeskoop_netiftxlat_qdisc_latency_seconds",
         "A packet waiting in a queueing discipline (net_dev_queue to net_dev_start_xmit)",
         Source::Other("BPF at net_dev_queue and net_dev_start_xmit"),
+        &spans::QDISC,
     ),
     Metric::counter(
         "kubeskoop_netiftxlat_qdiscslow100ms",
@@ -42,6 +43,7 @@ const METRICS: &[Metric] = &[
         "kubeskoop_netiftxlat_netdev_latency_seconds",
         "The driver transmit call (net_dev_start_xmit to net_dev_xmit)",
         Source::Other("BPF at net_dev_start_xmit and net_dev_xmit"),
+        &spans::NETDEV,
     ),
     Metric::counter(
         "kubeskoop_netiftxlat_netdevslow100ms",

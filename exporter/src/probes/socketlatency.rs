@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::latency::{self, BUCKETS, PADDED_EDGES, Threshold};
 use super::tracer::{Counting, TracerProbe};
-use super::{Probe, ProbeSpec, Rows, Traced};
+use super::{Probe, ProbeSpec, Rows, Traced, spans};
 use crate::kernel::bpf::skeletons::socketlatency::SocketlatencySkelBuilder;
 use crate::kernel::bpf::{BpfError, MapHandle, Plan, Table, Tracer};
 use crate::metrics::{Metric, Source};
@@ -32,6 +32,7 @@ const METRICS: &[Metric] = &[
         "kubeskoop_socketlatency_read_latency_seconds",
         "Data readable on a socket to the application reading it",
         Source::Other("BPF at sk_data_ready or sock_def_readable and tcp_rcv_space_adjust"),
+        &spans::SOCKET_READ,
     ),
     Metric::counter(
         "kubeskoop_socketlatency_read100ms",
@@ -49,6 +50,7 @@ const METRICS: &[Metric] = &[
         "kubeskoop_socketlatency_write_latency_seconds",
         "Data written by the application to its TCP transmission",
         Source::Other("BPF at tcp_sendmsg_locked and __tcp_transmit_skb or net_dev_queue"),
+        &spans::SOCKET_WRITE,
     ),
     Metric::counter(
         "kubeskoop_socketlatency_write100ms",

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::latency::{self, PADDED_EDGES, Threshold};
 use super::tracer::{Counting, TracerProbe};
-use super::{Probe, ProbeSpec, Rows, Traced};
+use super::{Probe, ProbeSpec, Rows, Traced, spans};
 use crate::config::{Args, ConfigError};
 use crate::kernel::bpf::skeletons::softirq::SoftirqSkelBuilder;
 use crate::kernel::bpf::{BpfError, MapHandle, Plan, Tracer, words_by_cpu};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::labels::LabelSet;
-use crate::metrics::{Metric, Source};
+use crate::metrics::{Metric, Source, Span};
 use crate::node::Entity;
 
 pub static PROBE: ProbeSpec = ProbeSpec {
@@ -38,8 +38,13 @@ const VECTORS: usize = 16;
 const HOST: usize = 0;
 const MILLISECOND: u64 = 1_000_000;
 
-const fn histogram(name: &'static str, help: &'static str, source: &'static str) -> Metric {
-    Metric::histogram(name, help, Source::Other(source))
+const fn histogram(
+    name: &'static str,
+    help: &'static str,
+    source: &'static str,
+    span: &'static Span,
+) -> Metric {
+    Metric::histogram(name, help, Source::Other(source), span)
         .of_machine()
         .with_labels(&["softirq_type"])
 }
@@ -58,6 +63,7 @@ const METRICS: &[Metric] = &[
         "kubeskoop_softirq_sched_latency_seconds",
         "softirq_raise to softirq_entry",
         "BPF at softirq_raise and softirq_entry",
+        &spans::SOFTIRQ_SCHED,
     ),
     counter("kubeskoop_softirq_schedslow", "Observations over 10 ms", OF_SCHED),
     counter(
@@ -69,6 +75,7 @@ const METRICS: &[Metric] = &[
         "kubeskoop_softirq_exec_latency_seconds",
         "softirq_entry to softirq_exit",
         "BPF at softirq_entry and softirq_exit",
+        &spans::SOFTIRQ_EXEC,
     ),
     counter("kubeskoop_softirq_excuteslow", "Observations over 10 ms", OF_EXEC),
     counter(

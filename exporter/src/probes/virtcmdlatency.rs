@@ -2,7 +2,7 @@
 
 use super::latency::{self, PADDED_EDGES, Threshold};
 use super::tracer::{Counting, TracerProbe};
-use super::{Probe, ProbeSpec, Rows, Traced};
+use super::{Probe, ProbeSpec, Rows, Traced, spans};
 use crate::kernel::bpf::skeletons::virtcmdlatency::VirtcmdlatencySkelBuilder;
 use crate::kernel::bpf::{BpfError, MapHandle, Plan, Tracer, words_of};
 use crate::metrics::{Metric, Source};
@@ -25,6 +25,7 @@ const METRICS: &[Metric] = &[
         "kubeskoop_virtcmdlatency_latency_seconds",
         "One virtio-net control command, send to completion",
         Source::Other("BPF at virtnet_send_command_reply, else virtnet_send_command: entry and return"),
+        &spans::VIRTCMD,
     )
     .of_machine(),
     Metric::counter(
