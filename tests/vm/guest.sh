@@ -5,7 +5,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 # shellcheck source=/dev/null
 . /run/vm/settings
 : "${workspace:?}" "${kernel:?}" "${scratch:?}" "${tests:?}" "${limit:?}" "${patience:?}"
-export KSK_PATIENCE=$patience
+export KSK_PATIENCE=$patience KSK_VM=1
 
 say() { printf 'vm: %s\n' "$*"; }
 

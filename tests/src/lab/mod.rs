@@ -3,9 +3,13 @@
 pub mod cgroup;
 pub mod command;
 pub mod configmap;
+pub mod connection;
 pub mod exporter;
+pub mod firewall;
+pub mod guest;
 pub mod gzip;
 pub mod helper;
+pub mod histogram;
 pub mod http;
 pub mod log;
 pub mod metrics;

@@ -3,8 +3,11 @@
 use anyhow::{Context, Result, ensure};
 
 use crate::lab::exporter::Exporter;
+use crate::lab::histogram::Histogram;
+use crate::lab::metrics::Metrics;
 use crate::lab::netns::Netns;
 use crate::lab::path::Path;
+use crate::lab::proc::ProcNet;
 use crate::lab::process::Guard;
 use crate::lab::veth::Pair;
 
@@ -59,6 +62,49 @@ impl Trio {
             pair,
             inhabitants: Vec::new(),
         })
+    }
+
+    /// With a process in each namespace and an exporter whose scrapes all collect; each of the probes
+    /// must work.
+    pub fn watched(probes: &str) -> Result<Self> {
+        let config = format!("interval: 0\ndebugMode: true\nmetrics: {{probes: {probes}}}\n");
+        let exporter = Exporter::builder().config(&config).start()?;
+        let trio = Self::inhabited(Path::Pass, exporter)?;
+        let status = trio.exporter.status()?;
+        for probe in status["probes"].as_array().context("a list of probes")? {
+            ensure!(probe["state"] == "up", "{probe}");
+        }
+        Ok(trio)
+    }
+
+    /// One number of each, among `labels` of its own.
+    pub fn numbers(&self, metrics: &Metrics, name: &str, labels: &[(&str, &str)]) -> Result<[u64; 3]> {
+        self.of_each(|netns| metrics.number(name, &[labels, &[("netns", netns)]].concat()))
+    }
+
+    /// One histogram of each.
+    pub fn histograms(&self, metrics: &Metrics, name: &str) -> Result<[Histogram; 3]> {
+        self.of_each(|netns| Histogram::read(metrics, name, &[("netns", netns)]))
+    }
+
+    /// One counter of each as the kernel shows it in `snmp` or `netstat`.
+    pub fn counters(&self, group: &str, name: &str) -> Result<[u64; 3]> {
+        let read = |netns: &Netns| {
+            let net = ProcNet::of(netns);
+            let counters = if group.ends_with("Ext") {
+                net.netstat()?
+            } else {
+                net.snmp()?
+            };
+            counters.get(group, name)
+        };
+        let [client, server, bystander] = self.namespaces().map(read);
+        Ok([client?, server?, bystander?])
+    }
+
+    fn of_each<T>(&self, read: impl Fn(&str) -> Result<T>) -> Result<[T; 3]> {
+        let [client, server, bystander] = self.namespaces().map(|netns| read(netns.name()));
+        Ok([client?, server?, bystander?])
     }
 
     /// Client, server and bystander.

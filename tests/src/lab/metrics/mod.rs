@@ -6,7 +6,7 @@ mod protobuf;
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 
 /// One scrape.
 #[derive(Clone, Debug, Default)]
@@ -121,6 +121,14 @@ impl Metrics {
         match self.matching(name, labels)[..] {
             [sample] => Some(sample.value),
             _ => None,
+        }
+    }
+
+    /// The same as a whole number.
+    pub fn number(&self, name: &str, labels: &[(&str, &str)]) -> Result<u64> {
+        match self.matching(name, labels)[..] {
+            [sample] => sample.raw.parse().with_context(|| format!("{sample:?}")),
+            ref other => bail!("{} series are {name}{labels:?}", other.len()),
         }
     }
 }
