@@ -20,6 +20,9 @@ const SOON: Duration = Duration::from_secs(15);
 const CLIENT: usize = 0;
 const SERVER: usize = 1;
 
+/// Waits until something has been sent again.
+type Again<'a> = dyn Fn() -> Result<()> + 'a;
+
 /// Client, server and bystander under an exporter of tcpretrans.
 struct Lab(Trio);
 
@@ -77,20 +80,28 @@ impl Lab {
         found.context("no scrape")
     }
 
-    /// Does something that has one of them send again, once over each version of IP.
-    fn expect(&self, sender: usize, run: impl Fn(IpAddr) -> Result<()>) -> Result<()> {
+    /// Does something that has one of them send again, once over each version of IP. `again` waits
+    /// until the kernel counts that it was for this reason.
+    fn expect(
+        &self,
+        sender: usize,
+        reason: &str,
+        run: impl Fn(IpAddr, &Again<'_>) -> Result<()>,
+    ) -> Result<()> {
         for to in self.pair.b.addresses() {
-            self.expect_from(sender, || run(to))
+            self.expect_from(sender, reason, |again| run(to, again))
                 .with_context(|| to.to_string())?;
         }
         Ok(())
     }
 
-    fn expect_from(&self, sender: usize, run: impl Fn() -> Result<()>) -> Result<()> {
+    fn expect_from(&self, sender: usize, reason: &str, run: impl Fn(&Again<'_>) -> Result<()>) -> Result<()> {
         let mut last = None;
         for _ in 0..attempts() {
             let before = self.look()?;
-            run()?;
+            let counted = self.counters("TcpExt", reason)?[sender];
+            run(&|| eventually(SOON, || Ok(self.counters("TcpExt", reason)?[sender] > counted)))
+                .context(reason.to_owned())?;
             let grown = self.look()?.since(&before);
             ensure!(grown.kernel[sender] > 0, "nothing was sent again");
             let mut pairs = grown.exported.iter().zip(grown.kernel);
@@ -104,37 +115,30 @@ impl Lab {
         }
         bail!("{last:?}")
     }
-
-    /// A segment that the kernel sends again is awaited rather than timed.
-    fn wait_for_more(&self, sender: usize, before: u64) -> Result<()> {
-        eventually(SOON, || Ok(self.kernel()?[sender] > before))
-    }
 }
 
 #[test]
 fn a_syn_that_nobody_answers() -> Result<()> {
     let lab = Lab::new()?;
-    lab.expect(CLIENT, |to| {
+    lab.expect(CLIENT, "TCPSynRetrans", |to, again| {
         let _silence = Firewall::dropping(&lab.server, "tcp dport 79")?;
-        let before = lab.kernel()?[CLIENT];
         let _connecting = lab
             .client
             .run(|| traffic::connect_nonblocking(SocketAddr::new(to, 79), 1))?;
-        lab.wait_for_more(CLIENT, before)
+        again()
     })
 }
 
 #[test]
 fn a_syn_ack_that_nobody_acknowledges() -> Result<()> {
     let lab = Lab::new()?;
-    lab.expect(SERVER, |to| {
+    lab.expect(SERVER, "TCPSynRetrans", |to, again| {
         let listener = lab.server.run(|| Ok(TcpListener::bind((to, 0))?))?;
         let address = listener.local_addr()?;
         let only_syn = format!("tcp dport {} tcp flags & (syn | ack) == ack", address.port());
         let silence = Firewall::dropping(&lab.server, &only_syn)?;
-        let before = lab.kernel()?[SERVER];
         let clients = lab.client.run(|| traffic::connect_nonblocking(address, 1))?;
-        lab.wait_for_more(SERVER, before)?;
+        again()?;
         drop(silence);
         // Without a FIN, which the half-open connection could have sent again.
         clients.iter().try_for_each(reset_at_close)
@@ -144,7 +148,7 @@ fn a_syn_ack_that_nobody_acknowledges() -> Result<()> {
 #[test]
 fn data_whose_acknowledgement_does_not_come_in_time() -> Result<()> {
     let lab = Lab::new()?;
-    lab.expect(CLIENT, |to| {
+    lab.expect(CLIENT, "TCPTimeouts", |to, again| {
         let Connection {
             mut client,
             mut server,
@@ -153,9 +157,8 @@ fn data_whose_acknowledgement_does_not_come_in_time() -> Result<()> {
         server.read_exact(&mut [0])?;
         let port = server.local_addr()?.port();
         let silence = Firewall::dropping(&lab.server, &format!("tcp dport {port}"))?;
-        let before = lab.kernel()?[CLIENT];
         client.write_all(b"lost")?;
-        lab.wait_for_more(CLIENT, before)?;
+        again()?;
         drop(silence);
         server.read_exact(&mut [0; 4]).context("it comes at last")?;
         reset_at_close(&client)
@@ -167,7 +170,7 @@ fn segments_of_large_packets_that_are_lost_on_the_way() -> Result<()> {
     const PIECES: usize = 60;
     const PIECE: usize = 10_000;
     let lab = Lab::new()?;
-    lab.expect(CLIENT, |to| {
+    lab.expect(CLIENT, "TCPFastRetrans", |to, again| {
         let Connection {
             mut client,
             mut server,
@@ -184,6 +187,7 @@ fn segments_of_large_packets_that_are_lost_on_the_way() -> Result<()> {
             client.write_all(&[2; PIECE])?;
             sleep(Duration::from_millis(2));
         }
+        again()?;
         drop(loss);
         drop(client);
         let read = reader.join().ok().context("the reader has panicked")??;

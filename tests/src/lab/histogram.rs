@@ -63,7 +63,10 @@ impl Histogram {
         let edges: Vec<u64> = self.cumulative.iter().map(|(edge, _)| *edge).collect();
         ensure!(edges == EDGES || edges == EDGES[FIRST_OF_POD..], "other edges");
         let mut counts = self.cumulative.iter().map(|(_, count)| *count);
-        ensure!(counts.clone().is_sorted(), "a bucket holds less than the one before");
+        ensure!(
+            counts.clone().is_sorted(),
+            "a bucket holds less than the one before"
+        );
         ensure!(
             counts.next_back() <= Some(self.count),
             "a bucket holds more than all"
