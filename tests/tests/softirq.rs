@@ -64,7 +64,8 @@ fn send(trio: &Trio, count: usize) -> Result<()> {
     let sink = trio.server.run(|| Ok(UdpSocket::bind(to)?))?;
     let to = sink.local_addr()?;
     trio.client.run(|| {
-        let socket = UdpSocket::bind((trio.pair.a.v4, 0))?;
+        // No port of the rules that the packets are to meet.
+        let socket = UdpSocket::bind((trio.pair.a.v4, 1234))?;
         for _ in 0..count {
             socket.send_to(b"0123456789", to)?;
         }

@@ -1,7 +1,10 @@
 //! A client, a server and one who has nothing to do with either, under a running exporter.
 
+use std::fs;
+
 use anyhow::{Context, Result, ensure};
 
+use crate::lab::command::output;
 use crate::lab::exporter::Exporter;
 use crate::lab::histogram::Histogram;
 use crate::lab::metrics::Metrics;
@@ -75,6 +78,33 @@ impl Trio {
             ensure!(probe["state"] == "up", "{probe}");
         }
         Ok(trio)
+    }
+
+    /// Has the pair carry nothing but IPv4 that a test sends: neither side looks for the address of the
+    /// other, nor announces itself over IPv6.
+    pub fn silence(&self) -> Result<()> {
+        let Pair { a, b } = &self.pair;
+        for (netns, end, other, its_end) in [
+            (&self.client, a, &self.server, b),
+            (&self.server, b, &self.client, a),
+        ] {
+            let file = format!("/sys/class/net/{}/address", its_end.device);
+            let address = output(other.command("cat").arg(file))?;
+            netns.ip([
+                "neigh",
+                "replace",
+                &its_end.v4.to_string(),
+                "lladdr",
+                address.trim(),
+                "nud",
+                "permanent",
+                "dev",
+                &end.device,
+            ])?;
+            let switch = format!("/proc/sys/net/ipv6/conf/{}/disable_ipv6", end.device);
+            netns.run(|| fs::write(&switch, "1").context(switch))?;
+        }
+        Ok(())
     }
 
     /// One number of each, among `labels` of its own.

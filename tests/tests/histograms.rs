@@ -1,0 +1,75 @@
+//! Every histogram there is, as the contract names it.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, ensure};
+use kubeskoop_exporter_tests::lab::exporter::Exporter;
+use kubeskoop_exporter_tests::lab::histogram::Histogram;
+use kubeskoop_exporter_tests::lab::metrics::Kind;
+use kubeskoop_exporter_tests::lab::tools::workspace_root;
+
+const CONFIG: &str =
+    "metrics: {probes: [virtcmdlatency, softirq, netiftxlat, socketlatency, kernellatency]}\n";
+/// What the contract says of a metric of the machine, of which there are always all buckets.
+const OF_MACHINE: &str = "node";
+
+/// Name, probe and scope of each histogram in the contract.
+fn contract() -> Result<Vec<[String; 3]>> {
+    let file = workspace_root()?.join("tests/contract/metrics.tsv");
+    let table = std::fs::read_to_string(file)?;
+    let mut histograms = Vec::new();
+    for line in table.lines() {
+        let columns: Vec<&str> = line.split('\t').collect();
+        if columns.get(1) == Some(&"histogram") {
+            let column = |at: usize| columns.get(at).map(|it| (*it).to_owned()).context("a short line");
+            histograms.push([column(0)?, column(4)?, column(3)?]);
+        }
+    }
+    Ok(histograms)
+}
+
+#[test]
+fn every_series_of_every_histogram_has_the_edges_rises_and_ends_with_its_count() -> Result<()> {
+    let exporter = Exporter::builder().config(CONFIG).start()?;
+    let metrics = exporter.scrape()?;
+    let contract = contract()?;
+    ensure!(contract.len() >= 9, "{contract:?}");
+    for [name, probe, scope] in &contract {
+        let status = exporter.probe_status(probe)?;
+        if status["state"] == "not_applicable" {
+            println!(
+                "skipped: {name}: {probe} does not apply here: {}",
+                status["reason"]
+            );
+            // Only commands to a virtio device, which not every machine has.
+            assert_eq!(probe, "virtcmdlatency", "{status}");
+            continue;
+        }
+        let family = metrics.family(name).with_context(|| format!("no {name}"))?;
+        assert_eq!(family.kind, Kind::Histogram, "{name}");
+        let mut series = 0;
+        for sample in metrics.samples(&format!("{name}_count")) {
+            let labels: Vec<(&str, &str)> = sample
+                .labels
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            let histogram = Histogram::read(&metrics, name, &labels)?;
+            assert_eq!(histogram.is_full(), scope == OF_MACHINE, "{name}: {histogram:?}");
+            series += 1;
+        }
+        ensure!(series > 0, "{name} has no series");
+    }
+    Ok(())
+}
+
+#[test]
+fn no_histogram_is_exported_that_the_contract_does_not_name() -> Result<()> {
+    let named: BTreeSet<String> = contract()?.into_iter().map(|[name, ..]| name).collect();
+    let metrics = Exporter::builder().config(CONFIG).start()?.scrape()?;
+    let families = metrics.families().iter();
+    for family in families.filter(|it| it.kind == Kind::Histogram) {
+        ensure!(named.contains(&family.name), "{}", family.name);
+    }
+    Ok(())
+}
