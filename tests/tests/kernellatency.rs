@@ -205,12 +205,11 @@ fn packets_that_meet_many_rules_take_longer() -> Result<()> {
     let lab = Lab::new()?;
     for to in lab.pair.b.addresses() {
         lab.send(to, 1)?;
-        let mean = |seen: &Seen| seen.rx[1].sum / seen.rx[1].count as f64;
-        let without = mean(&lab.during(|| lab.send(to, PACKETS))?);
+        let without = lab.during(|| lab.send(to, PACKETS))?.rx[1].mean()?;
         let _rules = Firewall::slow(&lab.server, RULES)?;
         let seen = lab.during(|| lab.send(to, PACKETS))?;
         let rx = &seen.rx[1];
-        let with = mean(&seen);
+        let with = rx.mean()?;
         println!("{to}: {without} s without, {with} s with {RULES} rules");
         let slow = rx.over(Duration::from_micros(5))?;
         ensure!(slow >= PACKETS as u64 && with > 2.0 * without, "{to}: {rx:?}");
@@ -264,29 +263,36 @@ fn begin(lab: &Lab, to: IpAddr) -> Result<Vec<std::net::TcpStream>> {
 }
 
 /// The server does not answer who asks for its address, until this is dropped.
-enum Deaf<'a> {
-    V4(&'a Lab),
-    V6 { _firewall: Firewall<'a> },
+struct Deaf<'a> {
+    lab: &'a Lab,
+    /// What IPv6 asks by is dropped. For IPv4 the device is told.
+    firewall: Option<Firewall<'a>>,
 }
 
 impl<'a> Deaf<'a> {
     fn new(lab: &'a Lab, to: IpAddr) -> Result<Self> {
         if to.is_ipv6() {
-            let matches = "icmpv6 type nd-neighbor-solicit";
-            let _firewall = Firewall::dropping(&lab.server, matches)?;
-            return Ok(Self::V6 { _firewall });
+            let firewall = Firewall::dropping(&lab.server, "icmpv6 type nd-neighbor-solicit")?;
+            let firewall = Some(firewall);
+            return Ok(Self { lab, firewall });
         }
-        let deaf = Self::V4(lab);
-        lab.server.ip(["link", "set", &lab.pair.b.device, "arp", "off"])?;
+        let deaf = Self { lab, firewall: None };
+        deaf.answer("off")?;
         Ok(deaf)
+    }
+
+    fn answer(&self, switch: &str) -> Result<()> {
+        let device = self.lab.pair.b.device.as_str();
+        self.lab.server.ip(["link", "set", device, "arp", switch])?;
+        Ok(())
     }
 }
 
 impl Drop for Deaf<'_> {
     fn drop(&mut self) {
-        let Self::V4(lab) = self else { return };
-        let words = ["link", "set", &lab.pair.b.device, "arp", "on"];
-        if let Err(error) = lab.server.ip(words) {
+        if self.firewall.is_none()
+            && let Err(error) = self.answer("on")
+        {
             eprintln!("{error:#}");
         }
     }

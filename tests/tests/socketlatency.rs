@@ -70,7 +70,7 @@ fn a_reader_that_sleeps_counts_once_for_each_piece_that_waits() -> Result<()> {
 
 #[test]
 fn data_that_keeps_coming_does_not_shorten_the_wait() -> Result<()> {
-    const PIECES: usize = 15;
+    const PIECES: u16 = 15;
     let lab = Lab::new()?;
     for to in lab.pair.b.addresses() {
         let Connection {
@@ -84,14 +84,14 @@ fn data_that_keeps_coming_does_not_shorten_the_wait() -> Result<()> {
             let began = Instant::now();
             for _ in 0..PIECES {
                 client.write_all(b"more")?;
-                sleep(LATE / PIECES as u32);
+                sleep(LATE / PIECES.into());
             }
-            server.read_exact(&mut [0; 4 * PIECES])?;
+            server.read_exact(&mut vec![0; 4 * usize::from(PIECES)])?;
             waited = began.elapsed();
             Ok(())
         })?;
         seen.read[1].is(1, SLOW, waited)?;
-        the_client_wrote(&seen, PIECES as u64)?;
+        the_client_wrote(&seen, PIECES.into())?;
         only_the_server_read(&seen);
     }
     Ok(())
@@ -176,9 +176,9 @@ fn data_waits_to_be_sent_while_the_window_is_closed() -> Result<()> {
             client.over(VERY_SLOW)? > 0,
             "nothing waited to be sent: {client:?}"
         );
-        let too_long = waited.max(Duration::from_millis(500)).as_secs() + 1;
+        let longest = client.buckets().into_iter().rfind(|(_, count)| *count > 0);
         ensure!(
-            client.sum <= (too_long * client.count) as f64,
+            longest.is_some_and(|(edge, _)| edge <= 5 * waited),
             "{client:?} in {waited:?}"
         );
         assert_eq!(server.count, 0, "writes of the server");
@@ -193,7 +193,7 @@ fn fill(mut client: &std::net::TcpStream) -> Result<usize> {
     client.set_nonblocking(true)?;
     let mut written = 0;
     loop {
-        match client.write(&[7; 64 << 10]) {
+        match client.write(&[7; 16 << 10]) {
             Ok(length) => written += length,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(written),
             Err(error) => return Err(error.into()),

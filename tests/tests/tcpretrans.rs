@@ -179,7 +179,7 @@ fn segments_of_large_packets_that_are_lost_on_the_way() -> Result<()> {
         let port = server.local_addr()?.port();
         let reader = thread::spawn(move || server.read_to_end(&mut Vec::new()));
         // Once the window is open. What comes after a lost packet has the loss noticed at once.
-        client.write_all(&[1; 2 * PIECE])?;
+        client.write_all(&vec![1; 2 * PIECE])?;
         sleep(Duration::from_millis(20));
         let loss = format!("tcp dport {port} meta length > 200 numgen inc mod 7 0");
         let loss = Firewall::dropping(&lab.server, &loss)?;

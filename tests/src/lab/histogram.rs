@@ -107,6 +107,12 @@ impl Histogram {
         })
     }
 
+    /// The mean in seconds.
+    pub fn mean(&self) -> Result<f64> {
+        ensure!(self.count > 0, "no times have a mean");
+        Ok(self.sum / f64::from(u32::try_from(self.count)?))
+    }
+
     /// How many are longer than `edge`, which must be one.
     pub fn over(&self, edge: Duration) -> Result<u64> {
         let found = self
@@ -147,11 +153,11 @@ mod tests {
     use super::*;
 
     fn text(edges: &[&str], counts: &[u64], infinity: u64, count: u64) -> String {
-        let mut text = "# TYPE h histogram\n".to_owned();
-        for (le, count) in edges.iter().zip(counts) {
-            text += &format!("h_bucket{{le=\"{le}\"}} {count}\n");
-        }
-        text + &format!("h_bucket{{le=\"+Inf\"}} {infinity}\nh_sum 1.5\nh_count {count}\n")
+        let buckets = edges.iter().zip(counts);
+        let buckets = buckets.map(|(le, count)| format!("h_bucket{{le=\"{le}\"}} {count}\n"));
+        let head = "# TYPE h histogram\n".to_owned();
+        head + &buckets.collect::<String>()
+            + &format!("h_bucket{{le=\"+Inf\"}} {infinity}\nh_sum 1.5\nh_count {count}\n")
     }
 
     const OF_POD: [&str; 16] = [

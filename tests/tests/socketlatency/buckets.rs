@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::configmap::ConfigMap;
 use kubeskoop_exporter_tests::lab::connection::Connection;
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
@@ -69,11 +69,8 @@ fn full_buckets_begin_at_1_us_and_the_others_at_100_us_with_the_same_count() -> 
 #[test]
 fn a_word_that_is_not_full_is_refused() -> Result<()> {
     let refused = ConfigMap::new(&config("{name: socketlatency, args: {buckets: half}}"))?;
-    let error = Exporter::builder().config_dir(&refused).start().err();
-    let said = format!(
-        "{:#}",
-        error.map_or_else(|| anyhow::anyhow!("it starts"), |it| it)
-    );
+    let started = Exporter::builder().config_dir(&refused).start();
+    let said = format!("{:#}", started.err().context("it starts")?);
     ensure!(said.contains("buckets") && said.contains("full"), "{said}");
     Ok(())
 }
