@@ -31,6 +31,7 @@ fn contract() -> Result<Vec<[String; 3]>> {
 #[test]
 fn every_series_of_every_histogram_has_the_edges_rises_and_ends_with_its_count() -> Result<()> {
     let exporter = Exporter::builder().config(CONFIG).start()?;
+    exporter.wait_for_probes()?;
     let metrics = exporter.scrape()?;
     let contract = contract()?;
     ensure!(contract.len() >= 9, "{contract:?}");
@@ -66,7 +67,9 @@ fn every_series_of_every_histogram_has_the_edges_rises_and_ends_with_its_count()
 #[test]
 fn no_histogram_is_exported_that_the_contract_does_not_name() -> Result<()> {
     let named: BTreeSet<String> = contract()?.into_iter().map(|[name, ..]| name).collect();
-    let metrics = Exporter::builder().config(CONFIG).start()?.scrape()?;
+    let exporter = Exporter::builder().config(CONFIG).start()?;
+    exporter.wait_for_probes()?;
+    let metrics = exporter.scrape()?;
     let families = metrics.families().iter();
     for family in families.filter(|it| it.kind == Kind::Histogram) {
         ensure!(named.contains(&family.name), "{}", family.name);

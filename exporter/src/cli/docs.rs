@@ -48,7 +48,8 @@ what lies above an edge of the same buckets, so the two never disagree.
 
 Below the table of a probe stands for each of its histograms from where to where it measures, what takes time in
 between, what it leaves out, what it needs, and its cost. The cost is that of one run of a BPF program as the kernel's
-own BPF statistics show it on Linux 6.18 (x86_64), of which an empty program is about 34 ns.
+own BPF statistics show it on Linux 6.18 (x86_64) on a machine with other work, so it is an upper bound; an empty
+program is about 34 ns of it, and reading the clock as much again.
 ";
 
 fn metrics() -> String {

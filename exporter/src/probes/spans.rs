@@ -2,9 +2,6 @@
 
 use crate::metrics::Span;
 
-const BOTH_PER_CALL: &str =
-    "a command is rare and takes microseconds at least, so the two programs are not noticed";
-
 pub static SOFTIRQ_SCHED: Span = Span {
     between: "The tracepoint softirq_raise to softirq_entry of the same type on the same CPU. A softirq that is raised \
               again before it runs has waited since the first time",
@@ -12,7 +9,7 @@ pub static SOFTIRQ_SCHED: Span = Span {
                other tasks",
     leaves_out: "The way of the interrupt before, and what was raised before the probe was loaded",
     hooks: "Raw tracepoints, on any kernel",
-    cost: "90 ns at softirq_raise, 105 ns at softirq_entry; next to nothing for types that are not listed",
+    cost: "90 ns at softirq_raise, 105 ns at softirq_entry; for types that are not listed the programs end at once",
 };
 
 pub static SOFTIRQ_EXEC: Span = Span {
@@ -29,7 +26,7 @@ pub static VIRTCMD: Span = Span {
     contains: "The hypervisor, for whose answer a CPU waits without doing anything else",
     leaves_out: "Commands of other virtio devices than those of the network",
     hooks: "fentry and fexit or kprobes, and the module virtio_net; elsewhere the probe does not apply",
-    cost: BOTH_PER_CALL,
+    cost: "Not timed: two programs a command, which is rare and takes the hypervisor microseconds at least",
 };
 
 pub static QDISC: Span = Span {
@@ -44,9 +41,10 @@ pub static QDISC: Span = Span {
 
 pub static NETDEV: Span = Span {
     between: "The tracepoint net_dev_start_xmit to net_dev_xmit of the same packet",
-    contains: "The transmit call of the driver. Of devices upon each other (bond, VLAN, veth to a bridge) the upper \
+    contains: "The transmit call of the driver. Of devices upon each other (VLAN, bond, bridge, tunnel) the upper \
                includes the lower",
-    leaves_out: "What the hardware does with the packet after the driver has accepted it",
+    leaves_out: "What the hardware does with the packet after the driver has accepted it, and packets that go past the \
+                 queue",
     hooks: "Tracepoints, on any kernel",
     cost: "150 ns at net_dev_start_xmit (the same program as above), 131 ns at net_dev_xmit (212 and 184 ns where the \
            kernel refuses tp_btf)",

@@ -72,6 +72,7 @@ impl Trio {
     pub fn watched(probes: &str) -> Result<Self> {
         let config = format!("interval: 0\ndebugMode: true\nmetrics: {{probes: {probes}}}\n");
         let exporter = Exporter::builder().config(&config).start()?;
+        exporter.wait_for_probes()?;
         let trio = Self::inhabited(Path::Pass, exporter)?;
         let status = trio.exporter.status()?;
         for probe in status["probes"].as_array().context("a list of probes")? {

@@ -23,7 +23,11 @@ fn config(probe: &str) -> String {
 /// Two exporters count the same events, one from 1 us on and one from 100 us on.
 #[test]
 fn full_buckets_begin_at_1_us_and_the_others_at_100_us_with_the_same_count() -> Result<()> {
-    let start = |probe| Exporter::builder().config(&config(probe)).start();
+    let start = |probe| -> Result<Exporter> {
+        let exporter = Exporter::builder().config(&config(probe)).start()?;
+        exporter.wait_for_probes()?;
+        Ok(exporter)
+    };
     let full = start(FULL)?;
     let trio = Trio::inhabited(Path::Pass, start("socketlatency")?)?;
     let scrapes = || -> Result<_> { Ok([full.scrape()?, trio.exporter.scrape()?]) };

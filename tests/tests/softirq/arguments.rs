@@ -18,7 +18,9 @@ const METRICS: [&str; 6] = [
 
 fn scrape(args: &str) -> Result<Metrics> {
     let config = format!("metrics: {{probes: [{{name: softirq{args}}}]}}\n");
-    Exporter::builder().config(&config).start()?.scrape()
+    let exporter = Exporter::builder().config(&config).start()?;
+    exporter.wait_for_probes()?;
+    exporter.scrape()
 }
 
 fn types(metrics: &Metrics, name: &str) -> BTreeSet<String> {

@@ -173,6 +173,24 @@ impl Exporter {
         Ok(())
     }
 
+    /// Waits until no probe has failed: a slow machine may take longer to load programs than a
+    /// collection waits for them.
+    pub fn wait_for_probes(&self) -> Result<()> {
+        let mut failed = Value::Null;
+        eventually(FIRST_COLLECTION, || {
+            self.scrape()?;
+            let status = self.status()?;
+            let probes = status["probes"].as_array().context("a list of probes")?;
+            failed = probes
+                .iter()
+                .filter(|it| it["state"] == "failed")
+                .cloned()
+                .collect();
+            Ok(failed == Value::Array(Vec::new()))
+        })
+        .with_context(|| failed.to_string())
+    }
+
     /// What `/status` says.
     pub fn status(&self) -> Result<Value> {
         serde_json::from_str(&self.get("/status")?.body).context("GET /status")
