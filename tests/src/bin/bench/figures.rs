@@ -1,12 +1,13 @@
-//! Measured CPU times, their ratios and their budgets.
+//! Measured times, their ratios and their budgets.
 
 use std::fmt;
 
 use anyhow::{Context, Result};
 
-/// CPU times in seconds by what was measured, one a turn.
-#[derive(Debug, Default)]
+/// Times in seconds by what was measured, one a turn; of CPUs unless the title says otherwise.
+#[derive(Debug)]
 pub struct Figures {
+    title: &'static str,
     rows: Vec<Row>,
 }
 
@@ -17,7 +18,21 @@ struct Row {
     budget: Option<f64>,
 }
 
+impl Default for Figures {
+    fn default() -> Self {
+        Self::titled("CPU time, ms")
+    }
+}
+
 impl Figures {
+    /// None yet.
+    pub fn titled(title: &'static str) -> Self {
+        Self {
+            title,
+            rows: Vec::new(),
+        }
+    }
+
     /// Adds the figure of a turn.
     pub fn add(&mut self, what: &str, seconds: f64) {
         match self.rows.iter_mut().find(|row| row.what == what) {
@@ -61,7 +76,7 @@ impl fmt::Display for Figures {
         writeln!(
             f,
             "{:46} {:>8} {:>8} {:>8} {:>8}",
-            "CPU time, ms", "min", "median", "max", "budget"
+            self.title, "min", "median", "max", "budget"
         )?;
         for row in &self.rows {
             let [least, median, most] = spread(row.seconds.clone()).map(|seconds| seconds * 1e3);

@@ -9,14 +9,15 @@ mod floor;
 mod footprint;
 mod node;
 mod passes;
+mod programs;
 mod scenarios;
 
 use anyhow::{Context, Result, ensure};
-use scenarios::{connections, exposition, files, processes, qdisc, scrape, task_pass};
+use scenarios::{connections, exposition, files, processes, qdisc, scrape, task_pass, tracers};
 
 type Scenario = (&'static str, fn() -> Result<()>);
 
-const SCENARIOS: [Scenario; 7] = [
+const SCENARIOS: [Scenario; 8] = [
     ("scrape", scrape::run),
     ("task_pass", task_pass::run),
     ("connections", connections::run),
@@ -24,6 +25,7 @@ const SCENARIOS: [Scenario; 7] = [
     ("processes", processes::run),
     ("qdisc", qdisc::run),
     ("exposition", exposition::run),
+    ("tracers", tracers::run),
 ];
 
 fn main() -> Result<()> {

@@ -7,3 +7,4 @@ pub mod processes;
 pub mod qdisc;
 pub mod scrape;
 pub mod task_pass;
+pub mod tracers;
