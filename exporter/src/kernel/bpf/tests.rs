@@ -3,6 +3,9 @@
 mod histogram;
 mod memory;
 mod slots;
+mod underway;
+
+use libbpf_rs::{ProgramInput, ProgramMut};
 
 use super::capability::missing_for_bpf;
 
@@ -13,4 +16,14 @@ fn may_use_bpf() -> bool {
         eprintln!("skipped: it takes {}", missing.join(" and "));
     }
     missing.is_empty()
+}
+
+/// Runs a program of a raw tracepoint with these arguments.
+fn run(program: &ProgramMut<'_>, arguments: &[u64]) {
+    let mut arguments: Vec<u8> = arguments.iter().flat_map(|it| it.to_ne_bytes()).collect();
+    let input = ProgramInput {
+        context_in: Some(&mut arguments),
+        ..ProgramInput::default()
+    };
+    program.test_run(input).expect("runs");
 }

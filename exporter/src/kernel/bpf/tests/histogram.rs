@@ -1,11 +1,11 @@
 //! `bpf/include/histogram.h` as the kernel runs it, against a search along a list of edges.
 
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
-use libbpf_rs::{MapCore, MapFlags, ProgramInput, ProgramMut};
+use libbpf_rs::{MapCore, MapFlags};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use super::may_use_bpf;
+use super::{may_use_bpf, run};
 use crate::kernel::bpf::skeletons::storage;
 use crate::kernel::bpf::skeletons::tests::histogram::{HistogramSkel, HistogramSkelBuilder};
 use crate::metrics::histogram::Histogram;
@@ -35,15 +35,6 @@ fn loaded() -> HistogramSkel<'static> {
     open.load().expect("loads")
 }
 
-fn put(program: &ProgramMut<'_>, from: u64, to: u64) {
-    let mut arguments = [from.to_ne_bytes(), to.to_ne_bytes()].concat();
-    let input = ProgramInput {
-        context_in: Some(&mut arguments),
-        ..ProgramInput::default()
-    };
-    program.test_run(input).expect("runs");
-}
-
 fn read(skeleton: &HistogramSkel<'_>) -> Histogram {
     let value = skeleton
         .maps
@@ -62,7 +53,7 @@ fn read(skeleton: &HistogramSkel<'_>) -> Histogram {
 fn check(skeleton: &HistogramSkel<'_>, edges: &[u64], times: &[u64]) {
     let mut expected = read(skeleton);
     for ns in times {
-        put(&skeleton.progs.put_time, 0, *ns);
+        run(&skeleton.progs.put_time, &[0, *ns]);
         let cell = edges.iter().position(|edge| ns <= edge).unwrap_or(edges.len());
         expected.cells[cell] += 1;
         expected.sum = expected.sum.wrapping_add(*ns);
@@ -116,7 +107,7 @@ fn a_classic_bucket_holds_the_time_that_it_is_named_after() {
         let skeleton = loaded();
         [edge, edge + 1]
             .into_iter()
-            .for_each(|ns| put(&skeleton.progs.put_time, 0, ns));
+            .for_each(|ns| run(&skeleton.progs.put_time, &[0, ns]));
         let histogram = read(&skeleton);
         let bucket = histogram.classic(0).find(|(le, _)| {
             let seconds: f64 = le.parse().expect("a number");
@@ -134,7 +125,7 @@ fn a_clock_that_goes_back_counts_as_no_time() {
     }
     let skeleton = loaded();
     for (from, to) in [(5, 3), (u64::MAX, 0), (7, 7)] {
-        put(&skeleton.progs.put_time, from, to);
+        run(&skeleton.progs.put_time, &[from, to]);
     }
     let histogram = read(&skeleton);
     assert_eq!((histogram.cells[0], histogram.count(), histogram.sum), (3, 3, 0));
