@@ -105,6 +105,9 @@ impl Passes {
         let loads_alike =
             |other: &Settings| other.hooks == settings.hooks && other.btf_path == settings.btf_path;
         self.tracing = self.tracing.take().filter(|it| loads_alike(it.settings()));
+        if let Some(tracing) = &self.tracing {
+            tracing.try_again();
+        }
         let is_measured = self.wanted && settings.statistics;
         self.statistics = match self.statistics.take() {
             None if is_measured => hold_statistics(),

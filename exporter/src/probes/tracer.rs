@@ -51,13 +51,20 @@ pub trait Counting: Send + Sized {
     }
 }
 
+/// Why they could not be loaded.
+struct Failure {
+    error: BpfError,
+    since: Instant,
+    attempt: u64,
+}
+
 /// A probe over such programs.
 pub struct TracerProbe<C: Counting> {
     settings: C::Settings,
     counting: Option<C>,
     /// Under what they were loaded, or failed to be.
     tracing: Option<Arc<Tracing>>,
-    failure: Option<(BpfError, Instant)>,
+    failure: Option<Failure>,
     without_room: u64,
 }
 
@@ -83,10 +90,12 @@ impl<C: Counting> TracerProbe<C> {
             self.tracing = Some(Arc::clone(&traced.tracing));
         }
         if self.counting.is_none() {
-            if let Some((error, since)) = &self.failure
-                && since.elapsed() < TRY_AGAIN
+            let attempt = traced.tracing.attempt();
+            if let Some(failure) = &self.failure
+                && failure.since.elapsed() < TRY_AGAIN
+                && failure.attempt == attempt
             {
-                return Err(of(error.clone()));
+                return Err(of(failure.error.clone()));
             }
             match C::load(traced, &self.settings) {
                 Ok(counting) => {
@@ -95,7 +104,11 @@ impl<C: Counting> TracerProbe<C> {
                     self.counting = Some(counting);
                 }
                 Err(error) => {
-                    self.failure = Some((error.clone(), Instant::now()));
+                    self.failure = Some(Failure {
+                        error: error.clone(),
+                        since: Instant::now(),
+                        attempt,
+                    });
                     return Err(of(error));
                 }
             }

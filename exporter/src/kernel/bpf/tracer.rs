@@ -1,6 +1,7 @@
 //! Programs that count what happens, as it happens: loading an object of them and reading its maps.
 
 use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,7 @@ pub struct Tracing {
     slots: Slots,
     function_hooks: FunctionHooks,
     features: Mutex<Option<(Instant, Arc<Features>)>>,
+    attempt: AtomicU64,
     settings: Settings,
     btf: BtfFile,
     /// Rows of a slot in a table.
@@ -77,6 +79,7 @@ impl Tracing {
             function_hooks: FunctionHooks::default(),
             features: Mutex::default(),
             btf: BtfFile::find(settings.btf_path.as_deref())?,
+            attempt: AtomicU64::default(),
             settings,
             stripes: stripes(u32::try_from(cpus).unwrap_or(u32::MAX)),
         })
@@ -85,6 +88,17 @@ impl Tracing {
     /// What the user said when it was made.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Has everybody try again who could not load, and the kernel asked anew.
+    pub fn try_again(&self) {
+        *self.features.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.attempt.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Grows when loading is to be tried again.
+    pub fn attempt(&self) -> u64 {
+        self.attempt.load(Ordering::Relaxed)
     }
 
     /// The slots of namespaces.
@@ -132,6 +146,9 @@ impl Tracing {
     {
         let features = &*self.features()?;
         let mut why: Vec<String> = Vec::new();
+        if let Some(only) = self.settings.hooks.filter(|way| !way.has_functions()) {
+            why.push(format!("bpfHooks: {} hooks no functions", only.name()));
+        }
         let is_wanted = |way: &Way| self.settings.hooks.is_none_or(|only| only == *way);
         for way in Way::ALL.into_iter().filter(is_wanted) {
             let mut planned = Plan::new(features, way);
