@@ -35,7 +35,7 @@ else
 	@tests/vm/run.sh
 endif
 
-test-vm: ## Run the tests of tests/vm/tests.txt on Debian's Linux 6.1 in QEMU
+test-vm: ## Run the tests of tests/vm/tests*.txt on Debian's Linux 6.1 and 6.12 in QEMU
 	@scripts/setup.sh test
 	cargo build -p kubeskoop-exporter
 	@tests/vm/run.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Process 1 of the guest once its root directory is set up: runs the tests and switches the machine off.
 set -uo pipefail
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/vm HOME=/root
 # shellcheck source=/dev/null
 . /run/vm/settings
 : "${workspace:?}" "${kernel:?}" "${scratch:?}" "${tests:?}" "${limit:?}" "${patience:?}"
@@ -31,16 +31,17 @@ mount_all() {
     /run/vm/mke2fs /dev/vda >/dev/null && mount /dev/vda "$scratch"
 }
 
-# run_test NAME PROGRAM
+# run_test NAME,VARIABLE=VALUE,... PROGRAM
 run_test() {
-    local start=$SECONDS result=ok
+    local start=$SECONDS result=ok name=${1//,/ } environment
+    IFS=, read -ra environment <<<"$1"
     printf '\n'
-    say "== $1"
+    say "== $name"
     # From where cargo starts it. One test at a time: what the exporter does in time must not take longer only because
     # other tests run beside it.
-    (cd "$workspace/tests" && exec timeout "$limit" "$2" --color never --show-output --test-threads 1) \
+    (cd "$workspace/tests" && exec env "${environment[@]:1}" timeout "$limit" "$2" --color never --show-output --test-threads 1) \
         || result="FAILED ($?)"
-    results+=("$1: $result, $((SECONDS - start)) s")
+    results+=("$name: $result, $((SECONDS - start)) s")
     [[ $result == ok ]] || passed=
 }
 
@@ -53,7 +54,7 @@ mount_all
 ip link set lo up
 ulimit -n 20000
 
-say "Linux $(uname -r), $(nproc) CPUs ($(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1))"
+say "Linux $(uname -r), $(nproc) CPUs ($(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)), up after $(cut -d. -f1 /proc/uptime) s"
 passed=yes
 results=()
 while read -r name program <&3; do

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Runs the tests that tests.txt names on a kernel of Debian's, in QEMU, with this machine's own files.
+# Runs tests on kernels of Debian's, one after the other, in QEMU, with this machine's own files. Which tests, is in
+# tests-SUITE.txt, or in tests.txt for kernels that have no such file.
 #
-#   VM_KERNEL     the Debian suite that the kernel comes from (bookworm: Linux 6.1)
-#   VM_TESTS      tests to run instead of those in tests.txt
+#   VM_KERNEL     the Debian suites that the kernels come from (bookworm, with Linux 6.1, and trixie, with 6.12)
+#   VM_TESTS      tests to run instead, written as in these files
 #   VM_CPUS       how many CPUs the guest has (2)
 #   VM_TIMEOUT    after how many seconds it is ended (1800)
 #
@@ -10,18 +11,43 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-suite=${VM_KERNEL:-bookworm}
+suites=${VM_KERNEL:-bookworm trixie}
 cpus=${VM_CPUS:-2}
 timeout=${VM_TIMEOUT:-1800}
-kernel=$PWD/target/vm/$suite
 qemu=$PWD/target/vm/qemu
+# The status that says that a kernel can't be had.
+unavailable=3
 
 say() { printf 'vm: %s\n' "$*" >&2; }
 
+without="without the tests in a virtual machine: VM=skip make test"
 die() {
     say "$@"
-    say "without the tests in a virtual machine: VM=skip make test"
+    say "$without"
     exit 1
+}
+
+# on_each SUITE...: runs this script for each of them. The first has to be had, the others need not.
+on_each() {
+    local suite status failed=()
+    for suite; do
+        status=0
+        VM_KERNEL=$suite tests/vm/run.sh || status=$?
+        if ((status == unavailable)) && [[ $suite != "$1" ]]; then
+            say "SKIP: the tests on the kernel of Debian $suite, which can't be had"
+        elif ((status != 0)); then
+            failed+=("$suite")
+        fi
+    done
+    ((${#failed[@]} == 0)) || die "not all is well with the kernels of Debian ${failed[*]}"
+}
+
+# entries SUITE: prints a word for each test to run: its name and, after commas, what is set in its environment.
+entries() {
+    local list=tests/vm/tests-$1.txt
+    [[ -e $list ]] || list=tests/vm/tests.txt
+    printf '%s\n' "${VM_TESTS:-$(grep -v '^#' "$list")}" | tr -s ' ' '\n' \
+        | awk '/=/ { printf ",%s", $0; next } { printf "%s%s", end, $0; end = "\n" } END { print "" }'
 }
 
 # executables NAME...: builds these tests as make test does and prints a line "NAME PROGRAM" for each.
@@ -33,8 +59,8 @@ executables() {
     built=$(cargo test --workspace --no-run --message-format=json "${options[@]}" \
         | sed -n 's/.*"target":{"kind":\["test"\][^}]*"name":"\([^"]*\)".*"executable":"\([^"]*\)".*/\1 \2/p')
     for name; do
-        grep "^$name " <<<"$built"
-    done
+        grep "^$name " <<<"$built" || return 1
+    done | sort -u
 }
 
 # initramfs: prints the archive with busybox and with the modules that it takes to get at the root directory.
@@ -65,11 +91,26 @@ run_qemu() {
         "$qemu/usr/bin/qemu-system-x86_64" -L "$qemu/usr/share/qemu" -L "$qemu/usr/share/seabios" "$@"
 }
 
-[[ $(uname -m) == x86_64 ]] || die "the guest runs the programs of this machine, which has to be an x86_64"
-tests/vm/packages.sh "$suite" || die "QEMU or the kernel of Debian $suite can't be had"
+read -ra each <<<"$suites"
+if ((${#each[@]} > 1)); then
+    on_each "${each[@]}"
+    exit
+fi
+suite=${each[0]}
+kernel=$PWD/target/vm/$suite
 
-mapfile -t names < <(printf '%s\n' "${VM_TESTS:-$(grep -v '^#' tests/vm/tests.txt)}" | tr -s ' ' '\n')
-tests=$(executables "${names[@]}") || die "cargo does not build these tests: ${names[*]}"
+[[ $(uname -m) == x86_64 ]] || die "the guest runs the programs of this machine, which has to be an x86_64"
+if ! tests/vm/packages.sh "$suite"; then
+    say "QEMU or the kernel of Debian $suite can't be had"
+    say "$without"
+    exit "$unavailable"
+fi
+
+mapfile -t entries < <(entries "$suite")
+programs=$(executables "${entries[@]%%,*}") || die "cargo does not build these tests: ${entries[*]}"
+tests=$(for entry in "${entries[@]}"; do
+    sed -n "s/^${entry%%,*} /$entry /p" <<<"$programs"
+done)
 program=${tests#* }
 scratch=${program%%/deps/*}/../tmp
 
@@ -95,8 +136,10 @@ run_qemu "${accelerators[@]}" -cpu max -smp "$cpus" -m 2048 -nodefaults -no-user
     -display none -serial stdio -kernel "$kernel"/boot/vmlinuz-* -initrd "$work/initramfs" \
     -append "$cmdline" \
     -virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
-    -drive "file=$work/disk,format=raw,if=virtio,cache=unsafe" </dev/null \
+    -drive "file=$work/disk,format=raw,if=virtio,cache=unsafe" \
+    -netdev hubport,id=nowhere,hubid=0 -device virtio-net-pci,netdev=nowhere,romfile= </dev/null \
     | sed -u 's/\r$//' | tee "$work/console" || status=$?
 
 ((status != 124)) || die "the guest did not end within $timeout s"
 grep -q '^vm: all passed$' "$work/console" || die "not all tests passed on the kernel of Debian $suite"
+say "Debian $suite took $SECONDS s, the start of the machine included"

@@ -1,5 +1,7 @@
 //! A `ConfigMap` volume as kubelet lays it out.
 
+use std::borrow::Cow;
+use std::env;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,9 @@ use tempfile::TempDir;
 
 /// The name of the file in the volume.
 const FILE: &str = "config.yaml";
+
+/// How BPF programs are to be hooked (`bpfHooks`) by exporters whose configuration does not say it.
+const HOOKS: &str = "KSK_BPF_HOOKS";
 
 /// A directory that holds one file by way of two symbolic links:
 /// `config.yaml -> ..data/config.yaml`, `..data -> ..<timestamp>`. It is updated as kubelet does
@@ -33,6 +38,11 @@ impl ConfigMap {
         let current = publish(directory.path(), yaml)?;
         link(Path::new("..data").join(FILE), &directory.path().join(FILE))?;
         Ok(Self { directory, current })
+    }
+
+    /// One without text where `bpfHooks` is to be added, and nothing where the defaults are to hold.
+    pub fn of_defaults() -> Result<Option<Self>> {
+        env::var_os(HOOKS).map(|_| Self::new("")).transpose()
     }
 
     /// Replaces the text, as kubelet does after the `ConfigMap` has changed.
@@ -62,13 +72,24 @@ fn publish(directory: &Path, yaml: &str) -> Result<String> {
     let new = directory.join(&name);
     fs::create_dir(&new).with_context(|| format!("cannot make {}", new.display()))?;
     let file = new.join(FILE);
-    fs::write(&file, yaml).with_context(|| format!("cannot write {}", file.display()))?;
+    let hooks = env::var(HOOKS).ok();
+    fs::write(&file, with_hooks(yaml, hooks.as_deref()).as_bytes())
+        .with_context(|| format!("cannot write {}", file.display()))?;
 
     let data = directory.join("..data");
     let temporary = directory.join("..data_tmp");
     link(&name, &temporary)?;
     fs::rename(&temporary, &data).with_context(|| format!("cannot replace {}", data.display()))?;
     Ok(name)
+}
+
+/// The text with `bpfHooks`, unless it has that key.
+fn with_hooks<'a>(yaml: &'a str, hooks: Option<&str>) -> Cow<'a, str> {
+    let says_it = || yaml.lines().any(|line| line.starts_with("bpfHooks:"));
+    match hooks {
+        Some(hooks) if !says_it() => format!("bpfHooks: {hooks}\n{yaml}").into(),
+        _ => yaml.into(),
+    }
 }
 
 fn link(target: impl AsRef<Path>, name: &Path) -> Result<()> {
@@ -115,6 +136,16 @@ mod tests {
         assert_ne!(map.current, old);
         let expected = ["..data", FILE, &map.current].map(str::to_owned);
         assert_eq!(names(map.directory()), BTreeSet::from(expected));
+    }
+
+    #[test]
+    fn hooks_are_added_where_the_text_does_not_say_them() {
+        assert_eq!(with_hooks("interval: 0\n", None), "interval: 0\n");
+        assert_eq!(
+            with_hooks("interval: 0\n", Some("kprobe")),
+            "bpfHooks: kprobe\ninterval: 0\n"
+        );
+        assert_eq!(with_hooks("bpfHooks: auto\n", Some("kprobe")), "bpfHooks: auto\n");
     }
 
     #[test]

@@ -115,14 +115,11 @@ impl Builder {
     pub fn start(self) -> Result<Exporter> {
         let binary = self.binary.map_or_else(binary, Ok)?;
         let (config, file) = match self.config {
-            Config::None => (None, None),
+            Config::None => (ConfigMap::of_defaults()?, None),
             Config::File(path) => (None, Some(path)),
-            Config::Text(yaml) => {
-                let map = ConfigMap::new(&yaml)?;
-                let path = map.path();
-                (Some(map), Some(path))
-            }
+            Config::Text(yaml) => (Some(ConfigMap::new(&yaml)?), None),
         };
+        let file = file.or_else(|| config.as_ref().map(ConfigMap::path));
 
         let mut words = self.wrap;
         words.extend([binary.into(), "serve".into()]);
