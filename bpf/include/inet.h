@@ -3,7 +3,7 @@
 #ifndef INET_H
 #define INET_H
 
-enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6 };
+enum { AF_INET = 2, AF_INET6 = 10, IPPROTO_TCP = 6, IPPROTO_ICMPV6 = 58 };
 enum {
 	TCP_ESTABLISHED = 1,
 	TCP_SYN_SENT,

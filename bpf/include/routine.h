@@ -6,13 +6,14 @@
 #include <bpf/bpf_endian.h>
 #include "inet.h"
 
-enum { PLACES = 32, IP6_MULTICAST = 0xff };
+enum { PLACES = 32, IP6_MULTICAST = 0xff, ND_FIRST = 133, ND_LAST = 137 };
 
-/* Functions that free what nobody wants any more. Empty where the kernel does not tell its symbols. */
+/* Functions that free what nobody wants any more, in a map of their own that is filled while the programs run. Empty
+ * where the kernel does not tell its symbols. */
 struct place {
 	__u64 start, length;
 };
-struct place routine_places[PLACES];
+struct place routine_places[PLACES] SEC(".bss.places");
 
 static __always_inline bool is_routine_place(__u64 place)
 {
@@ -22,8 +23,8 @@ static __always_inline bool is_routine_place(__u64 place)
 	return false;
 }
 
-/* The end of a TCP stream, and no data with it. Every connection closed in order has one that is freed without a reason:
- * in the receive queue of a socket that closes (until 6.2), or after it has done its work in TIME_WAIT. */
+/* The end of a TCP stream, and no data with it. Every connection closed in order has one that is freed without a
+ * reason: in the receive queue of a socket that closes (until 6.2), or after it has done its work in TIME_WAIT. */
 static __always_inline bool is_bare_fin(struct sk_buff *skb, unsigned char *head, __u32 length)
 {
 	struct tcp_header tcp;
@@ -31,6 +32,15 @@ static __always_inline bool is_bare_fin(struct sk_buff *skb, unsigned char *head
 	if (bpf_probe_read_kernel(&tcp, sizeof(tcp), head + BPF_CORE_READ(skb, transport_header)))
 		return false;
 	return tcp.flags & TCP_FLAG_BYTE_FIN && length == (tcp.words >> 4) * 4;
+}
+
+/* Until 6.1 the kernel frees these without a reason after it has acted upon them. */
+static __always_inline bool is_neighbour_discovery(unsigned char *at)
+{
+	__u8 type = 0;
+
+	bpf_probe_read_kernel(&type, sizeof(type), at + sizeof(struct ip6_header));
+	return type >= ND_FIRST && type <= ND_LAST;
 }
 
 __noinline bool is_routine_packet(__u64 address)
@@ -52,6 +62,8 @@ __noinline bool is_routine_packet(__u64 address)
 		/* Neighbours talk to groups all the time; who is in none of them has nothing to read. */
 		if (ip.destination[0] == IP6_MULTICAST)
 			return true;
+		if (ip.next == IPPROTO_ICMPV6)
+			return is_neighbour_discovery(at);
 		return ip.next == IPPROTO_TCP && is_bare_fin(skb, head, bpf_ntohs(ip.payload));
 	}
 	return false;

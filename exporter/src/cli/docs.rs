@@ -8,6 +8,7 @@ use crate::config::documented;
 use crate::metrics::Metric;
 use crate::metrics::own;
 use crate::probes::catalogue::PROBES;
+use crate::probes::drop_reasons::{self, Class};
 
 /// A page.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -62,6 +63,7 @@ fn metrics() -> String {
     }
     page.push_str("\n## The exporter itself\n\nAlways there, without labels that say whose they are.\n\n");
     table(&mut page, own::METRICS.iter().map(|own| &own.metric));
+    drop_reasons(&mut page);
     page
 }
 
@@ -78,6 +80,42 @@ fn spans(page: &mut String, metrics: &[Metric]) {
         ] {
             let _ = writeln!(page, "- {what}: {text}.");
         }
+    }
+}
+
+const DROP_REASONS: &str = "
+## Reasons for drops
+
+The label `reason` of `kubeskoop_packetloss_drops_total` and `kubeskoop_packetloss_unattributed_total` is the kernel's own
+name of it, without `SKB_DROP_REASON_`. Which reasons there are depends on the kernel. Each is of one class:
+
+";
+
+const MADE_UP_REASONS: &str = "
+Two reasons are not the kernel's. `NOT_SPECIFIED_ROUTINE` is what the kernel frees without a reason (`NOT_SPECIFIED`) and
+nobody misses: the end of a TCP stream, IPv6 multicast of groups that nobody here is in, neighbour discovery, and what is
+left in sockets and queues when they are closed. Of the latter it is the place in the kernel that tells, which takes
+CAP_SYSLOG: without it they stay `NOT_SPECIFIED`, and abnormal. `OTHER` is a reason that the kernel's types do not name.
+
+";
+
+fn drop_reasons(page: &mut String) {
+    page.push_str(DROP_REASONS);
+    for class in Class::ALL {
+        let _ = writeln!(page, "- {}: {}", class.name(), class.about());
+    }
+    let words = drop_reasons::WRONG_WORDS.join(", ");
+    let (end, beginning) = (drop_reasons::WRONG_END, drop_reasons::WRONG_BEGINNING);
+    let _ = writeln!(
+        page,
+        "\nA reason that the table below does not have is abnormal, unless its name says that the packet is wrong: one of \
+         its\nwords is {words}, or it ends in `{end}`, or it begins with `{beginning}` (wireless frames). Then its class \
+         is packet."
+    );
+    page.push_str(MADE_UP_REASONS);
+    page.push_str("| reason | class | what it means |\n|---|---|---|\n");
+    for (name, class, about) in drop_reasons::TABLE {
+        let _ = writeln!(page, "| `{name}` | {} | {about} |", class.name());
     }
 }
 

@@ -33,6 +33,7 @@ mod udp;
 mod virtcmdlatency;
 
 pub use error::ProbeError;
+pub use packetloss::reasons as drop_reasons;
 pub use rows::Rows;
 
 use std::sync::Arc;

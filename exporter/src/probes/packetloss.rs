@@ -1,18 +1,19 @@
 //! Packets that the kernel drops, by reason, counted where it frees them.
 
 mod columns;
-mod reasons;
+mod places;
+pub mod reasons;
 
 use std::sync::Arc;
 
 use self::columns::Columns;
+use self::places::Places;
 use self::reasons::Class;
 use super::tracer::{Counting, TracerProbe};
 use super::{Probe, ProbeSpec, Rows, Traced};
 use crate::kernel::bpf::skeletons::packetloss::PacketlossSkelBuilder;
 use crate::kernel::bpf::slots::UNKNOWN;
 use crate::kernel::bpf::{BpfError, Plan, Table, Tracer};
-use crate::kernel::kallsyms;
 use crate::metrics::labels::LabelSet;
 use crate::metrics::{Amount, Labelled, Metric, Source};
 use crate::node::Entity;
@@ -76,6 +77,7 @@ const METRICS: &[Metric] = &[
 struct PacketLoss {
     tracer: Tracer,
     drops: Arc<Table>,
+    places: Places,
     /// Of each column its class and its label; none if no reason is counted there.
     reasons: Vec<Option<(Class, Arc<LabelSet>)>>,
 }
@@ -92,7 +94,6 @@ impl Counting for PacketLoss {
         const ARGUMENTS_WITH_REASON: u32 = 3;
         const ARGUMENTS_WITH_RX_SK: u32 = 4;
         let columns = Columns::of(traced.tracing.features()?.drop_reasons());
-        let places = kallsyms::ranges(reasons::ROUTINE_PLACES).unwrap_or_default();
         let stripes = traced.tracing.stripes;
         let tracer = traced.tracing.load(
             PacketlossSkelBuilder::default,
@@ -108,11 +109,6 @@ impl Counting for PacketLoss {
                     settings.column_of_subsystem = columns.first;
                     settings.reasons_of_subsystem = columns.length;
                 }
-                if let Some(data) = open.maps.bss_data.as_deref_mut() {
-                    for (place, (start, length)) in data.routine_places.iter_mut().zip(&places) {
-                        (place.start, place.length) = (*start, *length);
-                    }
-                }
             },
         )?;
         let drops = tracer.table(&traced.tracing, "drops")?;
@@ -124,6 +120,7 @@ impl Counting for PacketLoss {
         Ok(Self {
             reasons: (0..drops.words()).map(reason).collect(),
             drops,
+            places: Places::new(tracer.map(".bss.places")?),
             tracer,
         })
     }
@@ -139,6 +136,7 @@ impl Counting for PacketLoss {
         entities: &[Entity],
         rows: &mut Rows,
     ) -> Result<(), BpfError> {
+        self.places.refresh();
         for (entity, slot) in (0..entities.len()).zip(&traced.slots) {
             let Some(slot) = slot else { continue };
             let counts = self.drops.read(*slot)?;
