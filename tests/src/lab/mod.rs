@@ -12,6 +12,7 @@ pub mod helper;
 pub mod histogram;
 pub mod http;
 pub mod log;
+pub mod loss;
 pub mod metrics;
 pub mod netns;
 pub mod path;

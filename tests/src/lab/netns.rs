@@ -61,6 +61,17 @@ impl Netns {
         veth::connect(a, b)
     }
 
+    /// The same with IPv4 alone: IPv6 is switched off in both.
+    pub fn connect_v4(a: &Self, b: &Self) -> Result<Pair> {
+        veth::connect_v4(a, b)
+    }
+
+    /// Sets a value below `/proc/sys`, of this namespace.
+    pub fn sysctl(&self, name: &str, value: &str) -> Result<()> {
+        let path = Path::new("/proc/sys").join(name);
+        self.run(|| fs::write(&path, value).with_context(|| format!("cannot write {}", path.display())))
+    }
+
     /// The name, as `ip netns list` shows it.
     pub fn name(&self) -> &str {
         &self.name

@@ -41,6 +41,20 @@ impl End {
 
 /// Makes the pair number N: 10.N/256.N%256.0/30 and `fd00::N:0/126`.
 pub(crate) fn connect(a: &Netns, b: &Netns) -> Result<Pair> {
+    connect_families(a, b, true)
+}
+
+/// The same without IPv6, whose own messages would be traffic that no test has made.
+pub(crate) fn connect_v4(a: &Netns, b: &Netns) -> Result<Pair> {
+    for netns in [a, b] {
+        for devices in ["all", "default"] {
+            netns.sysctl(&format!("net/ipv6/conf/{devices}/disable_ipv6"), "1")?;
+        }
+    }
+    connect_families(a, b, false)
+}
+
+fn connect_families(a: &Netns, b: &Netns, ipv6: bool) -> Result<Pair> {
     static NUMBER: AtomicU16 = AtomicU16::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let pair = Pair {
@@ -61,8 +75,8 @@ pub(crate) fn connect(a: &Netns, b: &Netns) -> Result<Pair> {
         "netns",
         b.name(),
     ])?;
-    configure(a, &pair.a)?;
-    configure(b, &pair.b)?;
+    configure(a, &pair.a, ipv6)?;
+    configure(b, &pair.b, ipv6)?;
     // Until the carrier has been noticed, what is sent is dropped without a word.
     eventually(TIMEOUT, || {
         Ok(is_up(a, &pair.a.device)? && is_up(b, &pair.b.device)?)
@@ -80,13 +94,13 @@ fn end(number: u16, host: u8) -> End {
     }
 }
 
-fn configure(netns: &Netns, end: &End) -> Result<()> {
+fn configure(netns: &Netns, end: &End, ipv6: bool) -> Result<()> {
     let End { device, v4, v6 } = end;
-    netns.ip_batch(&format!(
-        "address add {v4}/30 dev {device}\n\
-         address add {v6}/126 dev {device} nodad\n\
-         link set {device} up\n"
-    ))
+    let mut lines = format!("address add {v4}/30 dev {device}\nlink set {device} up\n");
+    if ipv6 {
+        lines += &format!("address add {v6}/126 dev {device} nodad\n");
+    }
+    netns.ip_batch(&lines)
 }
 
 fn is_up(netns: &Netns, device: &str) -> Result<bool> {
