@@ -4,7 +4,11 @@
 mod attribution;
 #[path = "packetloss/closes.rs"]
 mod closes;
+#[path = "packetloss/million.rs"]
+mod million;
 #[path = "packetloss/reasons.rs"]
 mod reasons;
 #[path = "packetloss/support.rs"]
 mod support;
+#[path = "packetloss/turnover.rs"]
+mod turnover;

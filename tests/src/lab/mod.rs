@@ -20,6 +20,7 @@ pub mod proc;
 pub mod process;
 pub mod relay;
 pub mod sockets;
+pub mod threads;
 pub mod tools;
 pub mod traffic;
 pub mod trio;

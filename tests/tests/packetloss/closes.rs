@@ -6,13 +6,13 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use kubeskoop_exporter_tests::lab::command::output_with_input;
 use kubeskoop_exporter_tests::lab::loss::{Loss, growth};
 use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::wait::{eventually, patience};
 
-use crate::support::{Family, Lab, Mark, ROUTINE, SOON, Symbols, send};
+use crate::support::{Family, Lab, Mark, ROUTINE, SOON, Symbols, counted, send};
 
 /// By then the side that has closed first has only what stands for it in TIME_WAIT.
 const LATE: Duration = Duration::from_millis(150);
@@ -89,21 +89,44 @@ fn talks(lab: &Lab, family: Family, late: Duration, rounds: u32) -> Result<()> {
     Ok(())
 }
 
-/// Nothing that anybody misses has been lost since then, and nothing of the kind comes.
-fn lost_nothing(lab: &Lab, before: &Mark) -> Result<[Loss; 2]> {
+/// Segments that client and server have sent again.
+fn sent_again(lab: &Lab) -> Result<u64> {
+    Ok(counted(&lab.client, "Tcp", "RetransSegs")? + counted(&lab.server, "Tcp", "RetransSegs")?)
+}
+
+/// What has been freed since then, of which nothing may be a loss.
+fn freed(lab: &Lab, before: &Mark) -> Result<Result<[Loss; 2]>> {
     sleep(Duration::from_millis(300));
-    let lost = lab.since(before)?;
+    let freed = lab.since(before)?;
     let is_loss = |loss: &Loss| loss.total + loss.netfilter + loss.abnormal > 0;
-    ensure!(!lost.iter().any(is_loss), "client and server lost {lost:?}");
-    Ok(lost)
+    if freed.iter().any(is_loss) {
+        return Ok(Err(anyhow!("client and server lost {freed:?}")));
+    }
+    Ok(Ok(freed))
+}
+
+/// Lets `act` happen, and returns what was freed: nothing that anybody misses.
+fn loses_nothing(lab: &Lab, mut act: impl FnMut() -> Result<()>) -> Result<[Loss; 2]> {
+    /// Where the machine is so slow that a segment is sent again, the second is in excess and dropped.
+    const ATTEMPTS: usize = 5;
+    for _ in 0..ATTEMPTS {
+        let (before, again) = (lab.mark()?, sent_again(lab)?);
+        act()?;
+        match freed(lab, &before)? {
+            Ok(freed) => return Ok(freed),
+            Err(loss) if sent_again(lab)? == again => return Err(loss),
+            Err(loss) => println!("once more, since segments were sent again: {loss}"),
+        }
+    }
+    bail!("in {ATTEMPTS} attempts segments were sent again")
 }
 
 fn close_in_order(family: Family, symbols: Symbols) -> Result<()> {
     let lab = Lab::with(family, symbols)?;
-    let before = lab.mark()?;
-    talks(&lab, family, AT_ONCE, 15)?;
-    talks(&lab, family, Duration::from_millis(5), 10)?;
-    lost_nothing(&lab, &before)?;
+    loses_nothing(&lab, || {
+        talks(&lab, family, AT_ONCE, 15)?;
+        talks(&lab, family, Duration::from_millis(5), 10)
+    })?;
     Ok(())
 }
 
@@ -117,10 +140,9 @@ fn connections_closed_in_order_over_ipv6_lose_nothing(symbols: Symbols) -> Resul
 
 fn close_late(family: Family, symbols: Symbols) -> Result<()> {
     let lab = Lab::with(family, symbols)?;
-    let before = lab.mark()?;
-    talks(&lab, family, LATE, 5)?;
+    let freed = loses_nothing(&lab, || talks(&lab, family, LATE, 5))?;
     // Each connection has ended with a FIN that its TIME_WAIT has freed.
-    for loss in lost_nothing(&lab, &before)? {
+    for loss in freed {
         ensure!(
             loss.count(ROUTINE) >= 10,
             "it is not counted as routine: {loss:?}"
@@ -138,9 +160,13 @@ fn a_fin_that_comes_late_over_ipv6_is_no_loss(symbols: Symbols) -> Result<()> {
 }
 
 fn many_connections_at_once_lose_nothing(symbols: Symbols) -> Result<()> {
-    const CONNECTIONS: usize = 400;
     let lab = Lab::with(Family::V6, symbols)?;
-    let before = lab.mark()?;
+    loses_nothing(&lab, || open_and_close_many(&lab))?;
+    Ok(())
+}
+
+fn open_and_close_many(lab: &Lab) -> Result<()> {
+    const CONNECTIONS: usize = 400;
     for address in lab.addresses(Family::V6) {
         let listener = lab.server.run(|| Ok(TcpListener::bind((address, 0))?))?;
         let to = listener.local_addr()?;
@@ -158,7 +184,6 @@ fn many_connections_at_once_lose_nothing(symbols: Symbols) -> Result<()> {
         }
         drop(open);
     }
-    lost_nothing(&lab, &before)?;
     Ok(())
 }
 
@@ -171,7 +196,7 @@ fn multicast_of_groups_that_nobody_is_in_is_no_loss(symbols: Symbols) -> Result<
     lab.client.run(|| send(SocketAddr::V6(group), 10))?;
     // The namespaces' own noise comes on top of it.
     eventually(SOON, || Ok(lab.since(&before)?[1].count(ROUTINE) >= 10)).context("at the server")?;
-    lost_nothing(&lab, &before)?;
+    freed(&lab, &before)??;
     Ok(())
 }
 
@@ -214,7 +239,7 @@ fn unix_sockets_closed_with_unread_data_and_messages_to_the_kernel_are_no_loss()
         let none = growth(&after.unattributed, &before.unattributed);
         let of_nobody = none.get("NOT_SPECIFIED").copied().unwrap_or(0);
         // The rest of the machine makes some as well.
-        Ok(lost_nothing(&lab, &before).is_ok() && of_nobody < UNREAD as u64 / 4)
+        Ok(freed(&lab, &before)?.is_ok() && of_nobody < UNREAD as u64 / 4)
     })
     .context("it is counted as a loss")
 }
