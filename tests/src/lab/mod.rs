@@ -4,6 +4,7 @@ pub mod cgroup;
 pub mod command;
 pub mod configmap;
 pub mod connection;
+pub mod cpu;
 pub mod exporter;
 pub mod firewall;
 pub mod guest;

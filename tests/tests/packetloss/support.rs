@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use kubeskoop_exporter_tests::lab::cpu::stay_on_this_cpu;
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::loss::{Drops, Loss, unattributed};
 use kubeskoop_exporter_tests::lab::netns::Netns;
@@ -108,6 +109,7 @@ impl Lab {
             lab.greet(address)?;
         }
         lab.mark().context("both have numbers")?;
+        stay_on_this_cpu()?;
         Ok(lab)
     }
 
