@@ -95,7 +95,7 @@ impl Counting for PacketLoss {
         const ARGUMENTS_WITH_RX_SK: u32 = 4;
         let columns = Columns::of(traced.tracing.features()?.drop_reasons());
         let stripes = traced.tracing.stripes;
-        let tracer = traced.tracing.load(
+        let programs = traced.tracing.load(
             PacketlossSkelBuilder::default,
             &["drops"],
             plan,
@@ -111,7 +111,7 @@ impl Counting for PacketLoss {
                 }
             },
         )?;
-        let drops = tracer.table(&traced.tracing, "drops")?;
+        let drops = programs.table(&traced.tracing, "drops")?;
         let reason = |column: usize| {
             let name = columns.name(column)?;
             let labels = LabelSet::new().with("reason", name);
@@ -120,8 +120,8 @@ impl Counting for PacketLoss {
         Ok(Self {
             reasons: (0..drops.words()).map(reason).collect(),
             drops,
-            places: Places::new(tracer.map(".bss.places")?),
-            tracer,
+            places: Places::new(programs.map(".bss.places")?),
+            tracer: programs,
         })
     }
 

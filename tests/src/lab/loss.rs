@@ -70,6 +70,7 @@ impl Loss {
     }
 
     /// By how much it is more than it was before.
+    #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         Self {
             total: self.total - before.total,

@@ -96,10 +96,12 @@ fn end(number: u16, host: u8) -> End {
 
 fn configure(netns: &Netns, end: &End, ipv6: bool) -> Result<()> {
     let End { device, v4, v6 } = end;
-    let mut lines = format!("address add {v4}/30 dev {device}\nlink set {device} up\n");
-    if ipv6 {
-        lines += &format!("address add {v6}/126 dev {device} nodad\n");
-    }
+    let v6 = if ipv6 {
+        format!("address add {v6}/126 dev {device} nodad\n")
+    } else {
+        String::new()
+    };
+    let lines = format!("address add {v4}/30 dev {device}\n{v6}link set {device} up\n");
     netns.ip_batch(&lines)
 }
 

@@ -14,7 +14,7 @@ use kubeskoop_exporter_tests::lab::wait::{eventually, patience};
 
 use crate::support::{Family, Lab, Mark, ROUTINE, SOON, Symbols, counted, send};
 
-/// By then the side that has closed first has only what stands for it in TIME_WAIT.
+/// By then the side that has closed first has only what stands for it in `TIME_WAIT`.
 const LATE: Duration = Duration::from_millis(150);
 const AT_ONCE: Duration = Duration::ZERO;
 

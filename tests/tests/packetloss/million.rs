@@ -1,7 +1,7 @@
 //! Very many drops at once.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::thread::{scope, sleep};
+use std::thread::{ScopedJoinHandle, scope, sleep};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -14,8 +14,8 @@ use kubeskoop_exporter_tests::lab::traffic::udp_to_closed_port;
 
 use crate::support::{CONFIG, counted};
 
-const SENDERS: usize = 2;
-const EACH: usize = 500_000;
+const SENDERS: u32 = 2;
+const EACH: u32 = 500_000;
 /// Context switches a second: the exporter looks at its configuration, which wakes the thread that
 /// watches the file.
 const OTHER_SWITCHES: u64 = 10;
@@ -42,20 +42,20 @@ fn a_million_drops_are_counted_to_the_last_and_wake_nobody() -> Result<()> {
     let began = Instant::now();
     let closed = SocketAddr::from((Ipv4Addr::LOCALHOST, 7));
     scope(|scope| {
-        let send = || netns.run(|| udp_to_closed_port(closed, EACH));
+        let send = || netns.run(|| udp_to_closed_port(closed, EACH as usize));
         let senders: Vec<_> = (0..SENDERS).map(|_| scope.spawn(send)).collect();
-        let mut ends = senders.into_iter().map(|it| it.join());
+        let mut ends = senders.into_iter().map(ScopedJoinHandle::join);
         ends.try_for_each(|end| end.ok().context("a sender")?)
     })?;
     let took = began.elapsed();
     let switches = context_switches(exporter.pid())? - switches;
     let counted = counted(&netns, "Udp", "NoPorts")?;
-    assert_eq!(counted, (SENDERS * EACH) as u64);
+    assert_eq!(counted, u64::from(SENDERS * EACH));
     let after = exporter.scrape()?;
     let lost = Loss::of(&after, netns.name())?;
     assert_eq!(lost, Loss::abnormal("NO_SOCKET", counted));
     // Of all that the machine dropped, which is hardly more.
-    let each = (run_time(&after)? - run_time(&before)?) / (SENDERS * EACH) as f64 * 1e9;
+    let each = (run_time(&after)? - run_time(&before)?) / f64::from(SENDERS * EACH) * 1e9;
     println!(
         "{counted} drops in {took:?}, {each:.0} ns of BPF each, its measuring included (budget 100 ns); \
          context switches of the exporter meanwhile: {switches}"

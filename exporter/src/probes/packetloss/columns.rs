@@ -33,7 +33,7 @@ impl Columns {
         let mut columns = Self::default();
         let known = |(number, name): &&(u32, String)| {
             let is_reason = *number >> 16 != 0 || name.starts_with("SKB_");
-            is_reason && *number >> 16 < SUBSYSTEMS as u32 && !name.ends_with("_MAX")
+            is_reason && ((*number >> 16) as usize) < SUBSYSTEMS && !name.ends_with("_MAX")
         };
         for (number, _) in reasons.iter().filter(known) {
             let length = &mut columns.length[(number >> 16) as usize];
