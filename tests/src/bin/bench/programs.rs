@@ -23,7 +23,7 @@ impl Program {
     }
 }
 
-/// Those of a process that have a link, in the order of their hooks.
+/// Those of a process that run by themselves, in the order of their hooks.
 pub fn of(pid: u32) -> Result<Vec<Program>> {
     let directory = format!("/proc/{pid}/fdinfo");
     let (mut hooks, mut programs) = (BTreeMap::new(), BTreeMap::new());
@@ -35,7 +35,11 @@ pub fn of(pid: u32) -> Result<Vec<Program>> {
             lines.find_map(|(it, value)| (it == name).then_some(value))
         };
         let Some(id) = field("prog_id") else { continue };
-        if field("link_id").is_some() {
+        if let Some(kind) = field("link_type") {
+            // Those of the passes run when they are read.
+            if kind == "iter" {
+                continue;
+            }
             let hook = field("tp_name").unwrap_or("a function");
             hooks.insert(id.to_owned(), hook.to_owned());
         } else if let (Some(runs), Some(nanoseconds)) = (field("run_cnt"), field("run_time_ns")) {

@@ -65,6 +65,8 @@ fn load(figures: &mut Figures) -> Result<()> {
             continue;
         }
         figures.add(TOGETHER, whole);
+        let cpu = exporter.status()?["collection"]["cpu_seconds"].as_f64();
+        figures.add("of it, CPU time", cpu.context("no CPU time")?);
         for probe in PROBES {
             let name = "kubeskoop_exporter_probe_collect_duration_seconds";
             let part = metrics.value(name, &[("probe", probe)]);
