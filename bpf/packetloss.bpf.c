@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-/* Packets that the kernel frees unread, by network namespace and reason. Which reasons are a loss user space decides. */
+/* Packets that the kernel frees unread, by network namespace and reason. Which reasons are a loss user space decides.
+ */
 #include "kernel.h"
 #include "hooks.h"
 #include "rows.h"
@@ -7,7 +8,7 @@
 #include "routine.h"
 
 enum {
-	COLUMN_OTHER = 0,	   /* a reason that user space did not find in the kernel's types */
+	COLUMN_OTHER = 0, /* a reason that user space did not find in the kernel's types */
 	COLUMN_ROUTINE = 191, /* no reason, and nobody misses it */
 	COLUMNS = 192,
 	SUBSYSTEMS = 8,

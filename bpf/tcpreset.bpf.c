@@ -9,9 +9,9 @@
 enum { RTN_LOCAL = 2, RTF_LOCAL = 0x80000000 };
 
 enum kind {
-	RESET_NOSOCK,  /* answers a segment for which there is no socket */
+	RESET_NOSOCK, /* answers a segment for which there is no socket */
 	RESET_PROCESS, /* a socket answers a segment that it does not expect */
-	RESET_ACTIVE,  /* this side gives the connection up */
+	RESET_ACTIVE, /* this side gives the connection up */
 	RESET_RECEIVE,
 	RESET_KINDS,
 };

@@ -8,12 +8,14 @@
 enum { TCP_CA_RECOVERY = 3, TCP_CA_LOSS = 4 };
 
 enum cause {
-	RETRANS_SYN,	 /* no answer to a connection request */
-	RETRANS_SYNACK,	 /* none to its acceptance */
+	RETRANS_SYN, /* no answer to a connection request */
+	RETRANS_SYNACK, /* none to its acceptance */
 	RETRANS_TIMEOUT, /* no acknowledgement in time */
-	RETRANS_FAST,	 /* later segments were acknowledged */
-	RETRANS_OTHER,	 /* a probe for a lost tail, a change of the path's MTU */
-	RETRANS_BUSY, RETRANS_NEG, RETRANS_POS,
+	RETRANS_FAST, /* later segments were acknowledged */
+	RETRANS_OTHER, /* a probe for a lost tail, a change of the path's MTU */
+	RETRANS_BUSY,
+	RETRANS_NEG,
+	RETRANS_POS,
 	RETRANS_CAUSES,
 };
 
@@ -61,7 +63,11 @@ static __always_inline void sent_again(__u64 *ctx, const bool typed)
 
 	if (has_error && (__s32)ctx[2]) {
 		__s32 e = ctx[2];
-		count_segments(slot_of_sock(sk, typed), e == -16 ? RETRANS_BUSY : e < 0 ? RETRANS_NEG : RETRANS_POS, e < 0 ? -e : e);
+		count_segments(slot_of_sock(sk, typed),
+			       e == -16 ? RETRANS_BUSY
+			       : e < 0  ? RETRANS_NEG
+					: RETRANS_POS,
+			       e < 0 ? -e : e);
 		return;
 	}
 	struct tcp_skb_cb *cb = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);

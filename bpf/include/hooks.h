@@ -31,31 +31,31 @@ struct user_pt_regs {
 char origin;
 #define ADDRESS(pointer) (typed ? (__u64)((char *)(pointer) - &origin) : (__u64)(pointer))
 
-#define HOOK(section, name, handler, typed)	\
-	SEC(section)				\
-	int name(__u64 *ctx)			\
-	{					\
-		handler(ctx, typed);		\
-		return 0;			\
+#define HOOK(section, name, handler, typed)                                                                            \
+	SEC(section)                                                                                                   \
+	int name(__u64 *ctx)                                                                                           \
+	{                                                                                                              \
+		handler(ctx, typed);                                                                                   \
+		return 0;                                                                                              \
 	}
-#define PROBE(section, name, handler)			\
-	SEC(section)					\
-	int name(struct pt_regs *regs)			\
-	{						\
-		__u64 arguments[] = ARGUMENTS(regs);	\
-		handler(arguments, false);		\
-		return 0;				\
+#define PROBE(section, name, handler)                                                                                  \
+	SEC(section)                                                                                                   \
+	int name(struct pt_regs *regs)                                                                                 \
+	{                                                                                                              \
+		__u64 arguments[] = ARGUMENTS(regs);                                                                   \
+		handler(arguments, false);                                                                             \
+		return 0;                                                                                              \
 	}
 
 #define RAW_TRACEPOINT(name, handler) HOOK("raw_tp/" #name, name##_raw, handler, false)
-#define TRACEPOINT(name, handler)				\
-	HOOK("tp_btf/" #name, name##_btf, handler, true)	\
+#define TRACEPOINT(name, handler)                                                                                      \
+	HOOK("tp_btf/" #name, name##_btf, handler, true)                                                               \
 	RAW_TRACEPOINT(name, handler)
-#define FUNCTION(name, handler)					\
-	HOOK("fentry/" #name, name##_fentry, handler, true)	\
+#define FUNCTION(name, handler)                                                                                        \
+	HOOK("fentry/" #name, name##_fentry, handler, true)                                                            \
 	PROBE("kprobe/" #name, name##_kprobe, handler)
-#define FUNCTION_END(name, handler)				\
-	HOOK("fexit/" #name, name##_fexit, handler, true)	\
+#define FUNCTION_END(name, handler)                                                                                    \
+	HOOK("fexit/" #name, name##_fexit, handler, true)                                                              \
 	PROBE("kretprobe/" #name, name##_kretprobe, handler)
 
 #endif

@@ -21,7 +21,8 @@ static __always_inline __u32 slot_of_doubtful(struct net_device *device, const b
 
 /* The task that runs has nothing to do with it. The device comes first and is often gone: TCP clears it, the queue of
  * a UDP socket keeps numbers in its place, the retransmit and out-of-order queues of TCP a link of their tree. Only the
- * device is worth a typed load: those cost the verifier time. `rx_sk` is the receiving socket where the hook tells it. */
+ * device is worth a typed load: those cost the verifier time. `rx_sk` is the receiving socket where the hook tells it.
+ */
 static __always_inline __u32 slot_of_skb(struct sk_buff *skb, const struct sock *rx_sk, const bool typed)
 {
 	__u32 slot = slot_of_doubtful(LOAD(skb, dev), typed);

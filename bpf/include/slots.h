@@ -12,7 +12,7 @@
 
 enum {
 	SLOT_UNKNOWN = 0, /* of no namespace that user space knows */
-	SLOT_FULL = 1,	  /* user space knows the namespace and had no slot left */
+	SLOT_FULL = 1, /* user space knows the namespace and had no slot left */
 	SLOTS = 512,
 };
 
@@ -21,7 +21,8 @@ struct known_netns {
 	__u32 inode;
 };
 
-/* By cookie; by inode, marked as such, where user space or the kernel has no cookies. One map for all probes: user space makes it. */
+/* By cookie; by inode, marked as such, where user space or the kernel has no cookies. One map for all probes: user
+ * space makes it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 2 * SLOTS);

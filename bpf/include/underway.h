@@ -3,7 +3,8 @@
  *
  * Buckets of four ways instead of a hash map: a tenth of the cost, nothing to allocate, nothing to clean. What never
  * ends (a packet dropped in the queue) is overwritten when its address comes again, or once it is older than anything
- * that is measured. Without a free way the newcomer goes unmeasured and is counted: what waits long is never evicted. */
+ * that is measured. Without a free way the newcomer goes unmeasured and is counted: what waits long is never evicted.
+ */
 #ifndef UNDERWAY_H
 #define UNDERWAY_H
 
@@ -23,13 +24,13 @@ struct underway_ways {
 };
 
 /* `count_` is a power of two. */
-#define UNDERWAY(name, count_)				\
-	struct {					\
-		__uint(type, BPF_MAP_TYPE_ARRAY);	\
-		__uint(max_entries, count_);		\
-		__type(key, __u32);			\
-		__type(value, struct underway_ways);	\
-	} name SEC(".maps");				\
+#define UNDERWAY(name, count_)                                                                                         \
+	struct {                                                                                                       \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                                                                      \
+		__uint(max_entries, count_);                                                                           \
+		__type(key, __u32);                                                                                    \
+		__type(value, struct underway_ways);                                                                   \
+	} name SEC(".maps");                                                                                           \
 	enum { name##_mask = (count_) - 1 }
 #define ways_of(name, key) underway_ways(&name, name##_mask, key)
 

@@ -10,7 +10,8 @@ struct net_device {
 	possible_net_t nd_net;
 };
 struct sk_buff {
-	struct net_device *dev; /* the third word of a union: a number or a tree link while some queue owns the packet */
+	struct net_device
+		*dev; /* the third word of a union: a number or a tree link while some queue owns the packet */
 	struct sock *sk;
 	long long tstamp;
 	char cb[48];

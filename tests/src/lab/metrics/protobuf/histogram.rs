@@ -15,7 +15,7 @@ const NATIVE: [u32; 5] = [5, 6, 7, 12, 13];
 /// The samples of a metric of the family `name`.
 pub(super) fn samples(name: &str, labels: &BTreeMap<String, String>, metric: &Metric) -> Result<Vec<Sample>> {
     let histogram = metric.histogram.as_ref().context("no value of its type")?;
-    for (field, _) in histogram.special_fields.unknown_fields().iter() {
+    for (field, _) in histogram.special_fields.unknown_fields() {
         ensure!(NATIVE.contains(&field), "an unknown field {field} in a histogram");
     }
     let sample = |suffix: &str, le: Option<f64>, value: f64| {
