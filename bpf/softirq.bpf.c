@@ -52,10 +52,12 @@ int entered(__u64 *ctx)
 
 	if (!softirq)
 		return 0;
-	softirq->entered = bpf_ktime_get_ns();
-	if (softirq->raised)
-		observe(&softirq->sched, elapsed(softirq->raised, softirq->entered));
+	/* At once: an interrupt may raise it again while this is counted. */
+	__u64 since = softirq->raised;
 	softirq->raised = 0;
+	softirq->entered = bpf_ktime_get_ns();
+	if (since)
+		observe(&softirq->sched, elapsed(since, softirq->entered));
 	return 0;
 }
 

@@ -109,7 +109,9 @@ fn is_complete(trio: &Trio) -> Result<bool> {
             *kind != "net_rx" || exec.count > 1000,
             "hardly anything was received: {exec:?}"
         );
-        complete &= exec.count >= low[at] && sched.count + cpus >= low[at];
+        complete &= exec.count >= low[at];
+        // Of two runs that were both raised before the first began, only that one is known to have waited.
+        complete &= *kind != "net_rx" || sched.count >= low[at] - low[at] / 100;
         check_slow(&after, kind)?;
     }
     Ok(complete)

@@ -7,7 +7,8 @@ pub static SOFTIRQ_SCHED: Span = Span {
               again before it runs has waited since the first time",
     contains: "Interrupts, other softirqs that run first and, once there is much to do, the turn of ksoftirqd among \
                other tasks",
-    leaves_out: "The way of the interrupt before, and what was raised before the probe was loaded",
+    leaves_out: "The way of the interrupt before, what was raised before the probe was loaded, and the second of two runs \
+                 if both had been raised when the first began",
     hooks: "Raw tracepoints, on any kernel",
     cost: "90 ns at softirq_raise, 105 ns at softirq_entry; for types that are not listed the programs end at once",
 };
