@@ -13,9 +13,6 @@ enum cause {
 	RETRANS_TIMEOUT, /* no acknowledgement in time */
 	RETRANS_FAST, /* later segments were acknowledged */
 	RETRANS_OTHER, /* a probe for a lost tail, a change of the path's MTU */
-	RETRANS_BUSY,
-	RETRANS_NEG,
-	RETRANS_POS,
 	RETRANS_CAUSES,
 };
 
@@ -61,15 +58,8 @@ static __always_inline void sent_again(__u64 *ctx, const bool typed)
 	struct sock *sk = (void *)ctx[0];
 	struct sk_buff *skb = (void *)ctx[1];
 
-	if (has_error && (__s32)ctx[2]) {
-		__s32 e = ctx[2];
-		count_segments(slot_of_sock(sk, typed),
-			       e == -16 ? RETRANS_BUSY
-			       : e < 0  ? RETRANS_NEG
-					: RETRANS_POS,
-			       e < 0 ? -e : e);
+	if (has_error && (__s32)ctx[2])
 		return;
-	}
 	struct tcp_skb_cb *cb = (void *)skb + bpf_core_field_offset(struct sk_buff, cb);
 	__u16 segments = BPF_CORE_READ(cb, tcp_gso_segs);
 	count_segments(slot_of_sock(sk, typed), cause_of(sk), segments ?: 1);

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{NodeProbe, NodeView, Pass, ProbeError, Rows, Traced};
+use super::{NodeProbe, NodeView, Pass, ProbeError, ProbeSpec, Rows, Traced};
 use crate::kernel::bpf::{BpfError, Tracer, Tracing};
+use crate::metrics::Scope;
 use crate::node::Entity;
 
 /// Programs that could not be loaded are tried again: a module may have come.
@@ -126,6 +127,15 @@ fn of(error: BpfError) -> ProbeError {
     }
 }
 
+/// Says of a probe that counts by namespace how many of those that hold a process found no slot.
+fn too_many(spec: &ProbeSpec, entities: &[Entity], slots: &[Option<u32>]) -> Option<String> {
+    let counts_by_slot = spec.metrics.iter().any(|metric| metric.scope == Scope::PodAndNode);
+    let waits = |(entity, slot): &(&Entity, &Option<u32>)| entity.processes > 0 && slot.is_none();
+    let waiting = entities.iter().zip(slots).filter(waits).count();
+    (counts_by_slot && waiting > 0)
+        .then(|| format!("{waiting} network namespaces too many: they have no numbers"))
+}
+
 impl<C: Counting> NodeProbe for TracerProbe<C> {
     fn source(&self) -> &'static str {
         "bpf"
@@ -146,7 +156,9 @@ impl<C: Counting> NodeProbe for TracerProbe<C> {
             return Err(ProbeError::NotApplicable("nothing is loaded".into()));
         };
         counting.fill(traced, &self.settings, &node.entities.exported, rows)?;
-        rows.limits = counting.limits();
+        let crowded = too_many(rows.spec, &node.entities.exported, &traced.slots);
+        let limits: Vec<String> = counting.limits().into_iter().chain(crowded).collect();
+        rows.limits = (!limits.is_empty()).then(|| limits.join("; "));
         let without_room = counting.without_room(traced)?;
         rows.bpf_run_time = traced.measured.then(|| counting.tracer().run_time());
         rows.without_room = without_room.saturating_sub(self.without_room);
