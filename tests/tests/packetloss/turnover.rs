@@ -85,6 +85,15 @@ impl Strays {
     }
 }
 
+/// Ends them, also where a test fails.
+struct Stop<'a>(&'a Strays);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The cookies of the namespaces that the exporter has.
 fn cookies(exporter: &Exporter) -> Result<BTreeSet<u64>> {
     let entities: Value = serde_json::from_str(&exporter.get("/debug/entities")?.body)?;
@@ -159,8 +168,10 @@ fn namespaces_that_go_are_forgotten_and_those_that_come_inherit_nothing() -> Res
             }
             Ok(())
         };
-        let outcome = rounds();
-        strays.stop.store(true, Ordering::Relaxed);
+        let outcome = {
+            let _stop = Stop(&strays);
+            rounds()
+        };
         let ended = going_on.join().ok().context("the strays")?;
         outcome.and(ended)
     })?;
