@@ -6,7 +6,7 @@
 #include <bpf/bpf_endian.h>
 #include "inet.h"
 
-enum { PLACES = 32, IP6_MULTICAST = 0xff, ND_FIRST = 133, ND_LAST = 137 };
+enum { PLACES = 32, IP6_MULTICAST = 0xff, DISCOVERY_FIRST = 133, DISCOVERY_LAST = 137 };
 
 /* Functions that free what nobody wants any more, in a map of their own that is filled while the programs run. Empty
  * where the kernel does not tell its symbols. */
@@ -40,7 +40,7 @@ static __always_inline bool is_neighbour_discovery(unsigned char *at)
 	__u8 type = 0;
 
 	bpf_probe_read_kernel(&type, sizeof(type), at + sizeof(struct ip6_header));
-	return type >= ND_FIRST && type <= ND_LAST;
+	return type >= DISCOVERY_FIRST && type <= DISCOVERY_LAST;
 }
 
 __noinline bool is_routine_packet(__u64 address)
