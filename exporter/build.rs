@@ -1,5 +1,6 @@
 //! Compiles the BPF programs into skeletons, and says what was built: the revision and the compiler.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -48,7 +49,8 @@ fn skeletons(directory: &str, file: &str) {
         if let Err(error) = built {
             fail(&format!("{source}: {error:#}"));
         }
-        modules += &format!("pub mod {name} {{ include!({skeleton:?}); }}\n");
+        let skeleton = skeleton.display();
+        let _ = writeln!(modules, "pub mod {name} {{ include!(\"{skeleton}\"); }}");
     }
     if let Err(error) = std::fs::write(out.join(file), modules) {
         fail(&format!("{file}: {error}"));

@@ -29,15 +29,15 @@ fn without_own_btf(btf_path: &Path) -> Builder {
 
 /// Drops in one namespace are counted there, and in no other.
 fn drops_are_counted_in_their_namespace(exporter: &Exporter, [lossy, quiet]: [&Netns; 2]) -> Result<()> {
-    let drops = |netns: &Netns| -> Result<f64> {
+    let drops = |netns: &Netns| -> Result<u64> {
         let scrape = exporter.scrape()?;
-        let total = scrape.value("kubeskoop_packetloss_total", &[("netns", netns.name())]);
+        let total = scrape.number("kubeskoop_packetloss_total", &[("netns", netns.name())]);
         total.with_context(|| format!("nothing of {}: {}", netns.name(), exporter.log()))
     };
-    ensure!(drops(lossy)? == 0.0 && drops(quiet)? == 0.0, "before any");
+    ensure!([drops(lossy)?, drops(quiet)?] == [0, 0], "before any");
     lossy.run(|| udp_to_closed_port(SocketAddr::from(([127, 0, 0, 1], 9)), DATAGRAMS.into()))?;
     let counted = [drops(lossy)?, drops(quiet)?];
-    ensure!(counted == [f64::from(DATAGRAMS), 0.0], "{counted:?}");
+    ensure!(counted == [DATAGRAMS.into(), 0], "{counted:?}");
     Ok(())
 }
 

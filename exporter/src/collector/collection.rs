@@ -108,6 +108,7 @@ pub struct ProbeStatus {
     pub bpf_run_time: Option<Duration>,
 }
 
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
 fn as_seconds_if_any<S: serde::Serializer>(
     duration: &Option<Duration>,
     serializer: S,

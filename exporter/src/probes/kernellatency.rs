@@ -112,7 +112,7 @@ impl Counting for KernelLatency {
 
     fn load(traced: &Traced, _: &usize) -> Result<Self, BpfError> {
         let stripes = traced.tracing.stripes;
-        let tracer = traced.tracing.load(
+        let programs = traced.tracing.load(
             KernellatencySkelBuilder::default,
             &["latencies"],
             plan,
@@ -124,9 +124,9 @@ impl Counting for KernelLatency {
             },
         )?;
         Ok(Self {
-            latencies: tracer.table(&traced.tracing, "latencies")?,
-            unmeasured: tracer.map("unmeasured")?,
-            tracer,
+            latencies: programs.table(&traced.tracing, "latencies")?,
+            unmeasured: programs.map("unmeasured")?,
+            tracer: programs,
         })
     }
 

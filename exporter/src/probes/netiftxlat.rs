@@ -75,7 +75,7 @@ impl Counting for NetIfTxLat {
 
     fn load(traced: &Traced, _: &usize) -> Result<Self, BpfError> {
         let stripes = traced.tracing.stripes;
-        let tracer =
+        let programs =
             traced
                 .tracing
                 .load(NetiftxlatSkelBuilder::default, &["latencies"], plan, |open, _| {
@@ -85,9 +85,9 @@ impl Counting for NetIfTxLat {
                     }
                 })?;
         Ok(Self {
-            latencies: tracer.table(&traced.tracing, "latencies")?,
-            unmeasured: tracer.map("unmeasured")?,
-            tracer,
+            latencies: programs.table(&traced.tracing, "latencies")?,
+            unmeasured: programs.map("unmeasured")?,
+            tracer: programs,
         })
     }
 

@@ -103,7 +103,7 @@ impl Counting for SocketLatency {
 
     fn load(traced: &Traced, _: &usize) -> Result<Self, BpfError> {
         let stripes = traced.tracing.stripes;
-        let tracer = traced.tracing.load(
+        let programs = traced.tracing.load(
             SocketlatencySkelBuilder::default,
             &["latencies"],
             plan,
@@ -115,9 +115,9 @@ impl Counting for SocketLatency {
             },
         )?;
         Ok(Self {
-            latencies: tracer.table(&traced.tracing, "latencies")?,
-            unmeasured: tracer.map("unmeasured")?,
-            tracer,
+            latencies: programs.table(&traced.tracing, "latencies")?,
+            unmeasured: programs.map("unmeasured")?,
+            tracer: programs,
         })
     }
 

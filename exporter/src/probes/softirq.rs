@@ -113,7 +113,7 @@ impl Counting for Softirq {
 
     fn load(traced: &Traced, types: &Vec<usize>) -> Result<Self, BpfError> {
         let wanted = types.iter().fold(0, |wanted, vector| wanted | 1 << vector);
-        let tracer = traced
+        let programs = traced
             .tracing
             .load(SoftirqSkelBuilder::default, &[], plan, |open, _| {
                 if let Some(settings) = open.maps.rodata_data.as_deref_mut() {
@@ -126,8 +126,8 @@ impl Counting for Softirq {
             (*vector, Arc::new(set))
         };
         Ok(Self {
-            softirqs: tracer.map("softirqs")?,
-            tracer,
+            softirqs: programs.map("softirqs")?,
+            tracer: programs,
             labels: types.iter().map(label).collect(),
         })
     }

@@ -56,12 +56,12 @@ impl Counting for TcpReset {
     type Settings = ();
 
     fn load(traced: &Traced, (): &()) -> Result<Self, BpfError> {
-        let tracer = traced
+        let programs = traced
             .tracing
             .load(TcpresetSkelBuilder::default, &[], plan, |_, _| {})?;
         Ok(Self {
-            resets: tracer.narrow_table(&traced.tracing, "resets")?,
-            tracer,
+            resets: programs.narrow_table(&traced.tracing, "resets")?,
+            tracer: programs,
             kinds: KINDS.map(|kind| Arc::new(LabelSet::new().with("type", kind))),
         })
     }

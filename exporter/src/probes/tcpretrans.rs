@@ -42,7 +42,7 @@ impl Counting for TcpRetrans {
     fn load(traced: &Traced, (): &()) -> Result<Self, BpfError> {
         /// Since 6.16 the error is told with which sending failed.
         const ARGUMENTS_WITH_ERROR: u32 = 3;
-        let tracer = traced
+        let programs = traced
             .tracing
             .load(TcpretransSkelBuilder::default, &[], plan, |open, features| {
                 let arguments = features.arguments("tcp_retransmit_skb").unwrap_or(0);
@@ -51,8 +51,8 @@ impl Counting for TcpRetrans {
                 }
             })?;
         Ok(Self {
-            retransmits: tracer.narrow_table(&traced.tracing, "retransmits")?,
-            tracer,
+            retransmits: programs.narrow_table(&traced.tracing, "retransmits")?,
+            tracer: programs,
         })
     }
 

@@ -129,7 +129,10 @@ fn of(error: BpfError) -> ProbeError {
 
 /// Says of a probe that counts by namespace how many of those that hold a process found no slot.
 fn too_many(spec: &ProbeSpec, entities: &[Entity], slots: &[Option<u32>]) -> Option<String> {
-    let counts_by_slot = spec.metrics.iter().any(|metric| metric.scope == Scope::PodAndNode);
+    let counts_by_slot = spec
+        .metrics
+        .iter()
+        .any(|metric| metric.scope == Scope::PodAndNode);
     let waits = |(entity, slot): &(&Entity, &Option<u32>)| entity.processes > 0 && slot.is_none();
     let waiting = entities.iter().zip(slots).filter(waits).count();
     (counts_by_slot && waiting > 0)

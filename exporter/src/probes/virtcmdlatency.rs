@@ -71,7 +71,7 @@ impl Counting for VirtCmdLatency {
     type Settings = ();
 
     fn load(traced: &Traced, (): &()) -> Result<Self, BpfError> {
-        let tracer = traced
+        let programs = traced
             .tracing
             .load(VirtcmdlatencySkelBuilder::default, &[], plan, |open, _| {
                 if let Some(settings) = open.maps.rodata_data.as_deref_mut() {
@@ -79,9 +79,9 @@ impl Counting for VirtCmdLatency {
                 }
             })?;
         Ok(Self {
-            latency: tracer.map("latency")?,
-            unmeasured: tracer.map("unmeasured")?,
-            tracer,
+            latency: programs.map("latency")?,
+            unmeasured: programs.map("unmeasured")?,
+            tracer: programs,
         })
     }
 

@@ -139,16 +139,6 @@ fn what_is_wrong_in_the_file_is_named_with_line_and_key() -> Result<()> {
             "bpfHooks: expected auto, fentry, kprobe, tp_btf or raw_tp, found \"fexit\"",
         ),
         (
-            "metrics:\n  probes:\n    - name: softirq\n      args: {softirq-types: [net_rx, tea]}\n",
-            4,
-            "metrics.probes[0].args.softirq-types[1]: expected one of hi, timer, net_tx, net_rx, block, irq_poll, tasklet, sched, hrtimer, rcu, found \"tea\"",
-        ),
-        (
-            "metrics:\n  probes:\n    - name: socketlatency\n      args: {buckets: some}\n",
-            4,
-            "metrics.probes[0].args.buckets: expected full, found \"some\"",
-        ),
-        (
             "metric_config:\n  interval: -5\n",
             2,
             "metric_config.interval: expected a duration such as 5s, 500ms or 1m, or a number of seconds, of at most 1h, found \"-5\"",
@@ -165,13 +155,38 @@ fn what_is_wrong_in_the_file_is_named_with_line_and_key() -> Result<()> {
             "not valid YAML: tabs disallowed within this context (block indentation)",
         ),
     ] {
-        let file = ConfigFile::new(yaml)?;
-        let expected = format!("kubeskoop-exporter: {}{reason}\n", file.line(line));
-        assert_eq!(file.check()?.failure(CONFIGURATION)?, expected, "{yaml:?}");
-        let path = file.path();
-        let served = exporter([OsStr::new("serve"), OsStr::new("--config"), path.as_os_str()])?;
-        assert_eq!(served.failure(CONFIGURATION)?, expected, "{yaml:?}");
+        is_refused(yaml, line, reason)?;
     }
+    Ok(())
+}
+
+#[test]
+fn what_is_wrong_in_the_arguments_of_a_probe_is_named_with_line_and_key() -> Result<()> {
+    for (yaml, line, reason) in [
+        (
+            "metrics:\n  probes:\n    - name: softirq\n      args: {softirq-types: [net_rx, tea]}\n",
+            4,
+            "metrics.probes[0].args.softirq-types[1]: expected one of hi, timer, net_tx, net_rx, block, irq_poll, tasklet, sched, hrtimer, rcu, found \"tea\"",
+        ),
+        (
+            "metrics:\n  probes:\n    - name: socketlatency\n      args: {buckets: some}\n",
+            4,
+            "metrics.probes[0].args.buckets: expected full, found \"some\"",
+        ),
+    ] {
+        is_refused(yaml, line, reason)?;
+    }
+    Ok(())
+}
+
+/// By `check-config` and by `serve`, in the same words.
+fn is_refused(yaml: &str, line: usize, reason: &str) -> Result<()> {
+    let file = ConfigFile::new(yaml)?;
+    let expected = format!("kubeskoop-exporter: {}{reason}\n", file.line(line));
+    assert_eq!(file.check()?.failure(CONFIGURATION)?, expected, "{yaml:?}");
+    let path = file.path();
+    let served = exporter([OsStr::new("serve"), OsStr::new("--config"), path.as_os_str()])?;
+    assert_eq!(served.failure(CONFIGURATION)?, expected, "{yaml:?}");
     Ok(())
 }
 

@@ -37,7 +37,7 @@ pub struct Type<'a> {
     /// How many members or parameters it has.
     pub members: u32,
     /// Size of a type that has one, else the type it refers to.
-    pub size_or_type: u32,
+    pub size_or_target: u32,
     /// What follows.
     extra: &'a [u8],
 }
@@ -113,7 +113,7 @@ impl Btf {
         let mut section = (&mut self.file).take(self.types.1.into());
         let mut extra = Vec::new();
         while section.limit() > 0 {
-            let [name, info, size_or_type] = words(&mut section)?;
+            let [name, info, size_or_target] = words(&mut section)?;
             let (kind, members) = (info >> 24 & 0x1f, info & 0xffff);
             extra.resize(extra_bytes(kind, members)?, 0);
             section.read_exact(&mut extra)?;
@@ -121,7 +121,7 @@ impl Btf {
                 name,
                 kind,
                 members,
-                size_or_type,
+                size_or_target,
                 extra: &extra,
             });
         }

@@ -39,12 +39,12 @@ struct Unnamed {
 impl Unnamed {
     fn take(&mut self, of: &Type<'_>) {
         self.facts.push(match of.kind {
-            kind::PTR => of.size_or_type,
+            kind::PTR => of.size_or_target,
             kind::FUNC_PROTO => of.members,
             _ => 0,
         });
         match of.kind {
-            kind::TYPEDEF => self.typedefs.push((of.name, of.size_or_type)),
+            kind::TYPEDEF => self.typedefs.push((of.name, of.size_or_target)),
             kind::FUNC => {
                 self.functions.insert(of.name);
             }
