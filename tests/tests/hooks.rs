@@ -3,12 +3,10 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::guest::Guest;
-use kubeskoop_exporter_tests::lab::wait::eventually;
 use serde_json::Value;
 
 /// What a probe takes that not every kernel has.
@@ -52,7 +50,6 @@ const PROBES: [Needs; 8] = [
     functions(VIRTIO_PROBE, None),
 ];
 const VIRTIO_PROBE: &str = "virtcmdlatency";
-const LOADING: Duration = Duration::from_secs(10);
 
 /// The kinds of hooks by the name of the configuration; of those that hook functions, what is said if the
 /// kernel refuses.
@@ -91,12 +88,6 @@ fn excuses(needs: &Needs, refusal: Option<&'static str>, types: &HashSet<&str>) 
     excuses
 }
 
-fn is_settled(exporter: &Exporter) -> Result<bool> {
-    exporter.scrape()?;
-    let mut states = PROBES.iter().map(|needs| exporter.probe_status(needs.probe));
-    states.try_fold(true, |all, status| Ok(all && status?["state"] != "failed"))
-}
-
 /// The probe is up, or not applicable for a reason that may be.
 fn check(status: &Value, excuses: &[&str]) -> Result<()> {
     let reason = status["reason"].as_str().unwrap_or_default();
@@ -127,8 +118,7 @@ fn every_probe_is_up_by_each_kind_of_hooks_or_says_what_the_kernel_lacks() -> Re
                 "interval: 0\nbpfHooks: {kind}\nmetrics: {{probes: [{names}]}}\n"
             ))
             .start()?;
-        // A slow machine loads for longer than a collection may take.
-        eventually(LOADING, || is_settled(&exporter)).with_context(|| exporter.log())?;
+        exporter.wait_for_probes()?;
         for needs in &PROBES {
             // Debian's kernels have all that there is to hook functions.
             let has_all = guest.is_some() && refusal.is_some();

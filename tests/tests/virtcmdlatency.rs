@@ -124,7 +124,7 @@ fn each_command_is_counted(hooks: &str) -> Result<()> {
     let exporter = Exporter::builder()
         .config(&config(&format!("bpfHooks: {hooks}\n")))
         .start()?;
-    exporter.scrape()?;
+    exporter.wait_for_probes()?;
     let status = exporter.probe_status(PROBE)?;
     ensure!(status["state"] == "up", "{status}");
     is_counted(&exporter, "promiscuous on and off", |_| {
@@ -157,7 +157,7 @@ fn is_up(exporter: &Exporter) -> Result<bool> {
 fn with_the_module_loaded_later(guest: Guest, map: &ConfigMap) -> Result<Exporter> {
     guest.unload_module(MODULE)?;
     let exporter = Exporter::builder().config_dir(map).start()?;
-    exporter.scrape()?;
+    exporter.wait_for_probes()?;
     let status = exporter.probe_status(PROBE)?;
     ensure!(status["state"] == "not_applicable", "{status}");
     let reason = status["reason"].as_str().unwrap_or_default();
@@ -198,6 +198,7 @@ fn a_changed_configuration_has_it_looked_for_at_once() -> Result<()> {
 fn where_it_does_not_apply_the_reason_is_told() -> Result<()> {
     let map = ConfigMap::new(&config("bpfHooks: auto\n"))?;
     let exporter = Exporter::builder().config_dir(&map).start()?;
+    exporter.wait_for_probes()?;
     let metrics = exporter.scrape()?;
     let status = exporter.probe_status(PROBE)?;
     let listed = output(
