@@ -31,15 +31,19 @@ mount_all() {
     /run/vm/mke2fs /dev/vda >/dev/null && mount /dev/vda "$scratch"
 }
 
-# run_test NAME,VARIABLE=VALUE,... PROGRAM
+# run_test NAME[,VARIABLE=VALUE][,--OPTION=VALUE]... PROGRAM
 run_test() {
-    local start=$SECONDS result=ok name=${1//,/ } environment
-    IFS=, read -ra environment <<<"$1"
+    local start=$SECONDS result=ok name=${1//,/ } words word environment=() options=()
+    IFS=, read -ra words <<<"$1"
+    for word in "${words[@]:1}"; do
+        if [[ $word == -* ]]; then options+=("$word"); else environment+=("$word"); fi
+    done
     printf '\n'
     say "== $name"
     # From where cargo starts it. One test at a time: what the exporter does in time must not take longer only because
     # other tests run beside it.
-    (cd "$workspace/tests" && exec env "${environment[@]:1}" timeout "$limit" "$2" --color never --show-output --test-threads 1) \
+    (cd "$workspace/tests" && exec env "${environment[@]}" timeout "$limit" "$2" --color never --show-output --test-threads 1 \
+        "${options[@]}") \
         || result="FAILED ($?)"
     results+=("$name: $result, $((SECONDS - start)) s")
     [[ $result == ok ]] || passed=

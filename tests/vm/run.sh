@@ -42,12 +42,13 @@ on_each() {
     ((${#failed[@]} == 0)) || die "not all is well with the kernels of Debian ${failed[*]}"
 }
 
-# entries SUITE: prints a word for each test to run: its name and, after commas, what is set in its environment.
+# entries SUITE: prints a word for each test to run: its name and, after commas, what is set in its environment and
+# what it is told.
 entries() {
     local list=tests/vm/tests-$1.txt
     [[ -e $list ]] || list=tests/vm/tests.txt
     printf '%s\n' "${VM_TESTS:-$(grep -v '^#' "$list")}" | tr -s ' ' '\n' \
-        | awk '/=/ { printf ",%s", $0; next } { printf "%s%s", end, $0; end = "\n" } END { print "" }'
+        | awk '/=|^-/ { printf ",%s", $0; next } { printf "%s%s", end, $0; end = "\n" } END { print "" }'
 }
 
 # executables NAME...: builds these tests as make test does and prints a line "NAME PROGRAM" for each.
