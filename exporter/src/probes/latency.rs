@@ -98,10 +98,10 @@ pub fn fill(
     first: usize,
     rows: &mut Rows,
 ) -> Result<(), BpfError> {
+    let counts = traced.counts(table)?;
     for (entity, slot) in traced.slots.iter().enumerate() {
         let Some(slot) = slot else { continue };
-        let words = table.read(*slot)?;
-        for (metric, histogram) in metrics.iter().zip(histograms(&words)) {
+        for (metric, histogram) in metrics.iter().zip(histograms(counts.of(*slot))) {
             push(rows, *metric, (entity, None, first), histogram);
         }
         rows.read += 1;

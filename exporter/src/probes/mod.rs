@@ -39,7 +39,8 @@ pub use rows::Rows;
 use std::sync::Arc;
 
 use crate::config::{Args, ConfigError};
-use crate::kernel::bpf::{BpfError, FileSnapshot, TaskSnapshot, Tracing};
+use crate::kernel::bpf::slots::FULL;
+use crate::kernel::bpf::{BpfError, Counts, FileSnapshot, Table, TaskSnapshot, Tracing};
 use crate::kernel::procfs::{NetFile, NetnsFiles, ProcFs};
 use crate::metrics::Metric;
 use crate::node::Entities;
@@ -131,6 +132,17 @@ pub struct Traced {
     pub measured: bool,
     /// The slot of each exported entity; none if no task is in it, or if there are too many.
     pub slots: Vec<Option<u32>>,
+}
+
+impl Traced {
+    /// The counters of all slots in use, and of those of nobody.
+    ///
+    /// # Errors
+    /// The table cannot be read.
+    pub fn counts(&self, table: &Table) -> Result<Counts, BpfError> {
+        let last = self.slots.iter().flatten().max();
+        table.read_until(last.copied().unwrap_or(FULL) + 1)
+    }
 }
 
 /// A probe that gathers the numbers of all entities by itself, over netlink or in one pass.

@@ -137,11 +137,12 @@ impl Counting for PacketLoss {
         rows: &mut Rows,
     ) -> Result<(), BpfError> {
         self.places.refresh();
+        let counts = traced.counts(&self.drops)?;
         for (entity, slot) in (0..entities.len()).zip(&traced.slots) {
             let Some(slot) = slot else { continue };
-            let counts = self.drops.read(*slot)?;
+            let counts = counts.of(*slot);
             let [mut total, mut netfilter, mut abnormal] = [0; 3];
-            for ((class, _), count) in self.counted(&counts) {
+            for ((class, _), count) in self.counted(counts) {
                 let (is_loss, is_netfilter) = (*class != Class::Routine, *class == Class::Netfilter);
                 let is_abnormal = is_loss && *class != Class::Packet;
                 total += if is_loss { count } else { 0 };
@@ -150,11 +151,10 @@ impl Counting for PacketLoss {
             }
             let row = rows.samples.row_mut(entity);
             (row[TOTAL], row[NETFILTER], row[ABNORMAL]) = (Some(total), Some(netfilter), Some(abnormal));
-            self.push(rows, DROPS, entity, &counts);
+            self.push(rows, DROPS, entity, counts);
             rows.read += 1;
         }
-        let of_nobody = self.drops.read(UNKNOWN)?;
-        self.push(rows, UNATTRIBUTED, HOST, &of_nobody);
+        self.push(rows, UNATTRIBUTED, HOST, counts.of(UNKNOWN));
         Ok(())
     }
 

@@ -77,15 +77,15 @@ impl Counting for TcpReset {
         entities: &[Entity],
         rows: &mut Rows,
     ) -> Result<(), BpfError> {
+        let counts = traced.counts(&self.resets)?;
         for (entity, slot) in (0..entities.len()).zip(&traced.slots) {
             let Some(slot) = slot else { continue };
-            let counts = self.resets.read(*slot)?;
             rows.read += 1;
-            for (kind, count) in self.kinds.iter().zip(counts) {
+            for (kind, count) in self.kinds.iter().zip(counts.of(*slot)) {
                 let sample = Labelled {
                     entity,
                     labels: Some(Arc::clone(kind)),
-                    amount: Amount::Number(count),
+                    amount: Amount::Number(*count),
                 };
                 rows.samples.push(0, sample);
             }

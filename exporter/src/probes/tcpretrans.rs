@@ -67,10 +67,11 @@ impl Counting for TcpRetrans {
         entities: &[Entity],
         rows: &mut Rows,
     ) -> Result<(), BpfError> {
+        let counts = traced.counts(&self.retransmits)?;
         for (entity, slot) in (0..entities.len()).zip(&traced.slots) {
             let Some(slot) = slot else { continue };
-            let by_cause = self.retransmits.read(*slot)?;
-            rows.samples.row_mut(entity)[0] = Some(by_cause.iter().sum());
+            let by_cause = counts.of(*slot).iter();
+            rows.samples.row_mut(entity)[0] = Some(by_cause.sum());
             rows.read += 1;
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The BPF programs of `bpf/`: loading them, and reading what they write.
 
+mod batch;
 mod btf;
 mod btf_file;
 mod capability;
@@ -29,6 +30,6 @@ pub use libbpf_rs::MapHandle;
 pub use settings::Settings;
 pub use slots::NetnsKey;
 pub use statistics::Statistics;
-pub use table::Table;
+pub use table::{Counts, Table};
 pub use task_pass::{NetnsCounters, PassLayout, Place, TaskPass, TaskSnapshot};
 pub use tracer::{Tracer, Tracing, words_by_cpu, words_of};

@@ -189,3 +189,25 @@ fn an_inode_that_is_used_again_is_another_namespace() {
     assert_eq!(table.read(second).expect("readable"), [0; WORDS as usize]);
     assert_eq!(entry(&slots, 1 << 63 | u64::from(inode)), Some((second, inode)));
 }
+
+/// Over the end of a batch, and over that of the map.
+#[test]
+fn all_slots_read_at_once_are_what_each_of_them_is() {
+    if !may_use_bpf() {
+        return;
+    }
+    let slots = Slots::new().expect("slots");
+    for stripes in [1, 8] {
+        let (table, map) = table(&slots, stripes);
+        for slot in 0..SLOTS {
+            count(&map, stripes, slot, u64::from(slot) * 1000 + 1);
+        }
+        for end in [0, 1, 2, 33, SLOTS] {
+            let counts = table.read_until(end).expect("readable");
+            for slot in 0..end {
+                assert_eq!(counts.of(slot), table.read(slot).expect("readable"), "{slot} of {end}");
+            }
+            assert!(counts.of(end).is_empty());
+        }
+    }
+}
