@@ -7,7 +7,8 @@ use kubeskoop_exporter_tests::lab::path::Path;
 use crate::figures::Figures;
 
 /// The default probes but qdisc, whose cost is measured on its own.
-pub const DEFAULT_PROBES: &str = "tcp, udp, tcpext, netdev, conntrack, sock, softnet, tcpsummary, io";
+pub const DEFAULT_PROBES: &str = "tcp, udp, tcpext, netdev, conntrack, sock, softnet, tcpsummary, io, \
+                                  packetloss, tcpreset, tcpretrans, virtcmdlatency";
 /// A probe that costs next to nothing where the pass serves it: what a collection costs without
 /// the probe that is measured.
 const LEAST_PROBE: &str = "udp";

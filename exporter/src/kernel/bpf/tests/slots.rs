@@ -205,7 +205,11 @@ fn all_slots_read_at_once_are_what_each_of_them_is() {
         for end in [0, 1, 2, 33, SLOTS] {
             let counts = table.read_until(end).expect("readable");
             for slot in 0..end {
-                assert_eq!(counts.of(slot), table.read(slot).expect("readable"), "{slot} of {end}");
+                assert_eq!(
+                    counts.of(slot),
+                    table.read(slot).expect("readable"),
+                    "{slot} of {end}"
+                );
             }
             assert!(counts.of(end).is_empty());
         }

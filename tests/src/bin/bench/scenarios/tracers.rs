@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::configmap::ConfigMap;
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::netns::Netns;
+use kubeskoop_exporter_tests::lab::path::Path;
 use kubeskoop_exporter_tests::lab::traffic;
 
 use crate::figures::Figures;
@@ -23,6 +24,7 @@ const PROBES: [&str; 8] = [
     "kernellatency",
     "virtcmdlatency",
 ];
+const NOT_BY_DEFAULT: &str = "softirq, netiftxlat, socketlatency, kernellatency";
 /// What has the passes loaded and nothing else.
 const LEAST_PROBE: &str = "udp";
 const TURNS: usize = 10;
@@ -76,13 +78,27 @@ fn load(figures: &mut Figures) -> Result<()> {
     Ok(())
 }
 
-/// What an exporter with all probes holds, those by default included.
+/// What an exporter with all probes holds, those by default included, and what each adds to a
+/// collection.
 fn hold() -> Result<()> {
     let _population = node::population(NAMESPACES, 1)?;
-    let probes = format!("{}, {}", cost::DEFAULT_PROBES, PROBES.join(", "));
+    let probes = format!("{}, {NOT_BY_DEFAULT}", cost::DEFAULT_PROBES);
     let exporter = Exporter::builder().config(&cost::config(&probes)).start()?;
     println!("\n--- with {NAMESPACES} namespaces and the default probes");
-    footprint::print(&exporter)
+    footprint::print(&exporter)?;
+    drop(exporter);
+    let mut figures = Figures::titled("CPU time, ms");
+    for probe in PROBES {
+        cost::difference(
+            Path::Pass,
+            probe,
+            &format!("of a collection, {probe}"),
+            TURNS,
+            &mut figures,
+        )?;
+    }
+    println!("{figures}");
+    Ok(())
 }
 
 /// What one event costs each program of a probe, while it alone counts.
