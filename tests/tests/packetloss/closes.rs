@@ -16,6 +16,8 @@ use crate::support::{Family, Lab, Mark, ROUTINE, SOON, Symbols, counted, send};
 
 /// By then the side that has closed first has only what stands for it in `TIME_WAIT`.
 const LATE: Duration = Duration::from_millis(150);
+/// The kernel delays acknowledgements by 40 ms, and by 200 ms at most.
+const ACKNOWLEDGED: Duration = Duration::from_millis(300);
 const AT_ONCE: Duration = Duration::ZERO;
 
 /// Which side of a connection closes first.
@@ -182,6 +184,8 @@ fn open_and_close_many(lab: &Lab) -> Result<()> {
             let first = if number % 2 == 0 { client } else { server };
             first.shutdown(Shutdown::Write)?;
         }
+        // A timer may send an acknowledgement from another CPU, where it overtakes the end of its stream.
+        sleep(ACKNOWLEDGED);
         drop(open);
     }
     Ok(())
