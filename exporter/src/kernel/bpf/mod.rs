@@ -20,6 +20,7 @@ mod task_pass;
 #[cfg(test)]
 mod tests;
 mod tracer;
+mod tracing;
 
 pub use btf_file::BtfFile;
 pub use error::BpfError;
@@ -32,4 +33,5 @@ pub use slots::NetnsKey;
 pub use statistics::Statistics;
 pub use table::{Counts, Table};
 pub use task_pass::{NetnsCounters, PassLayout, Place, TaskPass, TaskSnapshot};
-pub use tracer::{Tracer, Tracing, words_by_cpu, words_of};
+pub use tracer::{Tracer, words_by_cpu, words_of};
+pub use tracing::Tracing;
