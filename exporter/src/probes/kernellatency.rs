@@ -1,14 +1,11 @@
 //! How long packets are under way in the network layer of the kernel.
 
-use std::sync::Arc;
-
-use super::latency::{self, BUCKETS, PADDED_EDGES, Threshold};
-use super::tracer::{Counting, TracerProbe};
-use super::{Probe, ProbeSpec, Rows, Traced, spans};
+use super::latencies::{self, Latencies, TABLE};
+use super::latency::{BUCKETS, PADDED_EDGES, Threshold};
+use super::{ProbeSpec, Traced, spans};
 use crate::kernel::bpf::skeletons::kernellatency::KernellatencySkelBuilder;
-use crate::kernel::bpf::{BpfError, MapHandle, Plan, Table, Tracer};
+use crate::kernel::bpf::{BpfError, Plan, Tracer};
 use crate::metrics::{Metric, Source};
-use crate::node::Entity;
 
 pub static PROBE: ProbeSpec = ProbeSpec {
     name: "kernellatency",
@@ -17,11 +14,7 @@ pub static PROBE: ProbeSpec = ProbeSpec {
     about: "How long packets are under way in the network layer: received, from IP to the transport protocol; sent, from IP to the device",
     args: &[BUCKETS],
     metrics: METRICS,
-    build: |args| {
-        Ok(Probe::node(TracerProbe::<KernelLatency>::new(
-            latency::first_bucket(args)?,
-        )))
-    },
+    build: latencies::probe::<KernelLatency>,
 };
 
 const MILLISECOND: u64 = 1_000_000;
@@ -69,17 +62,7 @@ const METRICS: &[Metric] = &[
     ),
 ];
 
-/// In the order of `struct latencies`: the histogram, and the counters that it gives.
-const HISTOGRAMS: [(usize, &[Threshold]); 2] = [
-    (0, &[(1, 10 * MILLISECOND), (2, 100 * MILLISECOND)]),
-    (3, &[(4, 10 * MILLISECOND), (5, 100 * MILLISECOND)]),
-];
-
-struct KernelLatency {
-    tracer: Tracer,
-    latencies: Arc<Table>,
-    unmeasured: MapHandle,
-}
+struct KernelLatency;
 
 /// Without function hooks tracepoints stand in, which see less.
 fn plan(plan: &mut Plan<'_>) {
@@ -106,51 +89,24 @@ fn plan(plan: &mut Plan<'_>) {
     }
 }
 
-impl Counting for KernelLatency {
-    /// The first bucket that is exported.
-    type Settings = usize;
+impl Latencies for KernelLatency {
+    const HISTOGRAMS: [(usize, &'static [Threshold]); 2] = [
+        (0, &[(1, 10 * MILLISECOND), (2, 100 * MILLISECOND)]),
+        (3, &[(4, 10 * MILLISECOND), (5, 100 * MILLISECOND)]),
+    ];
+    const MISSED: Option<&'static str> = Some(
+        "which see of received packets those that make a socket readable, and of sent ones those of TCP",
+    );
 
-    fn load(traced: &Traced, _: &usize) -> Result<Self, BpfError> {
+    fn load(traced: &Traced) -> Result<Tracer, BpfError> {
         let stripes = traced.tracing.stripes;
-        let programs = traced.tracing.load(
-            KernellatencySkelBuilder::default,
-            &["latencies"],
-            plan,
-            |open, _| {
+        traced
+            .tracing
+            .load(KernellatencySkelBuilder::default, &[TABLE], plan, |open, _| {
                 if let Some(settings) = open.maps.rodata_data.as_deref_mut() {
                     settings.stripe_mask = stripes - 1;
                     settings.edges = PADDED_EDGES;
                 }
-            },
-        )?;
-        Ok(Self {
-            latencies: programs.table(&traced.tracing, "latencies")?,
-            unmeasured: programs.map("unmeasured")?,
-            tracer: programs,
-        })
-    }
-
-    fn tracer(&self) -> &Tracer {
-        &self.tracer
-    }
-
-    fn fill(
-        &mut self,
-        traced: &Traced,
-        first: &usize,
-        _: &[Entity],
-        rows: &mut Rows,
-    ) -> Result<(), BpfError> {
-        latency::fill(&self.latencies, traced, &HISTOGRAMS, *first, rows)
-    }
-
-    fn limits(&self) -> Option<String> {
-        self.tracer.limits(
-            "which see of received packets those that make a socket readable, and of sent ones those of TCP",
-        )
-    }
-
-    fn without_room(&self, _: &Traced) -> Result<u64, BpfError> {
-        latency::without_room(&self.latencies, &self.unmeasured)
+            })
     }
 }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use crate::config::{Args, ConfigError};
-use crate::kernel::bpf::slots::FULL;
-use crate::kernel::bpf::{BpfError, MapHandle, Table, words_of};
+use crate::kernel::bpf::{BpfError, MapHandle, words_of};
 use crate::metrics::histogram::{CELLS, EDGES, FIRST_OF_POD, Histogram};
 use crate::metrics::labels::LabelSet;
 use crate::metrics::{Amount, Labelled};
 
-use super::{Rows, Traced};
+use super::Rows;
 
 /// Words of `struct histogram` in `bpf/include/histogram.h`: the sum and the cells.
 const WORDS: usize = 1 + CELLS;
@@ -86,43 +85,10 @@ pub fn push(
     rows.samples.push(metric, sample);
 }
 
-/// Fills the rows of all entities from a table whose slots hold as many histograms as there are
-/// `metrics`.
-///
-/// # Errors
-/// The table cannot be read.
-pub fn fill(
-    table: &Table,
-    traced: &Traced,
-    metrics: &[(usize, &[Threshold])],
-    first: usize,
-    rows: &mut Rows,
-) -> Result<(), BpfError> {
-    let counts = traced.counts(table)?;
-    for (entity, slot) in traced.slots.iter().enumerate() {
-        let Some(slot) = slot else { continue };
-        for (metric, histogram) in metrics.iter().zip(histograms(counts.of(*slot))) {
-            push(rows, *metric, (entity, None, first), histogram);
-        }
-        rows.read += 1;
-    }
-    Ok(())
-}
-
 /// Times that were not measured, since there was no place to note when they began (`bpf/include/underway.h`).
 ///
 /// # Errors
 /// The map cannot be read.
 pub fn unmeasured(map: &MapHandle) -> Result<u64, BpfError> {
     Ok(words_of(map)?.first().copied().unwrap_or(0))
-}
-
-/// Those and the times of namespaces without a slot.
-///
-/// # Errors
-/// A map cannot be read.
-pub fn without_room(table: &Table, map: &MapHandle) -> Result<u64, BpfError> {
-    let full = table.read(FULL)?;
-    let without_slot: u64 = histograms(&full).map(|it| it.count()).sum();
-    Ok(without_slot.wrapping_add(unmeasured(map)?))
 }

@@ -10,6 +10,7 @@ mod io;
 mod ip;
 mod ipvs;
 mod kernellatency;
+mod latencies;
 pub(crate) mod latency;
 mod netdev;
 mod netiftxlat;

@@ -1,15 +1,12 @@
 //! How long data that TCP sockets could hand over waits for the application, and data of the application for its
 //! transmission.
 
-use std::sync::Arc;
-
-use super::latency::{self, BUCKETS, PADDED_EDGES, Threshold};
-use super::tracer::{Counting, TracerProbe};
-use super::{Probe, ProbeSpec, Rows, Traced, spans};
+use super::latencies::{self, Latencies, TABLE};
+use super::latency::{BUCKETS, PADDED_EDGES, Threshold};
+use super::{ProbeSpec, Traced, spans};
 use crate::kernel::bpf::skeletons::socketlatency::SocketlatencySkelBuilder;
-use crate::kernel::bpf::{BpfError, MapHandle, Plan, Table, Tracer};
+use crate::kernel::bpf::{BpfError, Plan, Tracer};
 use crate::metrics::{Metric, Source};
-use crate::node::Entity;
 
 pub static PROBE: ProbeSpec = ProbeSpec {
     name: "socketlatency",
@@ -18,11 +15,7 @@ pub static PROBE: ProbeSpec = ProbeSpec {
     about: "How long received data waits for the application to read it, and written data for its transmission (TCP)",
     args: &[BUCKETS],
     metrics: METRICS,
-    build: |args| {
-        Ok(Probe::node(TracerProbe::<SocketLatency>::new(
-            latency::first_bucket(args)?,
-        )))
-    },
+    build: latencies::probe::<SocketLatency>,
 };
 
 const MILLISECOND: u64 = 1_000_000;
@@ -66,17 +59,7 @@ const METRICS: &[Metric] = &[
     ),
 ];
 
-/// In the order of `struct latencies`: the histogram, and the counters that it gives.
-const HISTOGRAMS: [(usize, &[Threshold]); 2] = [
-    (0, &[(1, 100 * MILLISECOND), (2, MILLISECOND)]),
-    (3, &[(4, 100 * MILLISECOND), (5, MILLISECOND)]),
-];
-
-struct SocketLatency {
-    tracer: Tracer,
-    latencies: Arc<Table>,
-    unmeasured: MapHandle,
-}
+struct SocketLatency;
 
 /// Functions are hooked where that works; elsewhere newer kernels have tracepoints in their place.
 fn plan(plan: &mut Plan<'_>) {
@@ -97,50 +80,23 @@ fn plan(plan: &mut Plan<'_>) {
     }
 }
 
-impl Counting for SocketLatency {
-    /// The first bucket that is exported.
-    type Settings = usize;
+impl Latencies for SocketLatency {
+    const HISTOGRAMS: [(usize, &'static [Threshold]); 2] = [
+        (0, &[(1, 100 * MILLISECOND), (2, MILLISECOND)]),
+        (3, &[(4, 100 * MILLISECOND), (5, MILLISECOND)]),
+    ];
+    const MISSED: Option<&'static str> =
+        Some("which see written data where it reaches the queue of the device");
 
-    fn load(traced: &Traced, _: &usize) -> Result<Self, BpfError> {
+    fn load(traced: &Traced) -> Result<Tracer, BpfError> {
         let stripes = traced.tracing.stripes;
-        let programs = traced.tracing.load(
-            SocketlatencySkelBuilder::default,
-            &["latencies"],
-            plan,
-            |open, _| {
+        traced
+            .tracing
+            .load(SocketlatencySkelBuilder::default, &[TABLE], plan, |open, _| {
                 if let Some(settings) = open.maps.rodata_data.as_deref_mut() {
                     settings.stripe_mask = stripes - 1;
                     settings.edges = PADDED_EDGES;
                 }
-            },
-        )?;
-        Ok(Self {
-            latencies: programs.table(&traced.tracing, "latencies")?,
-            unmeasured: programs.map("unmeasured")?,
-            tracer: programs,
-        })
-    }
-
-    fn tracer(&self) -> &Tracer {
-        &self.tracer
-    }
-
-    fn fill(
-        &mut self,
-        traced: &Traced,
-        first: &usize,
-        _: &[Entity],
-        rows: &mut Rows,
-    ) -> Result<(), BpfError> {
-        latency::fill(&self.latencies, traced, &HISTOGRAMS, *first, rows)
-    }
-
-    fn limits(&self) -> Option<String> {
-        self.tracer
-            .limits("which see written data where it reaches the queue of the device")
-    }
-
-    fn without_room(&self, _: &Traced) -> Result<u64, BpfError> {
-        latency::without_room(&self.latencies, &self.unmeasured)
+            })
     }
 }
