@@ -9,7 +9,6 @@ use super::{Probe, Rows, Traced};
 use crate::config::{Args, ConfigError};
 use crate::kernel::bpf::slots::FULL;
 use crate::kernel::bpf::{BpfError, MapHandle, Table, Tracer};
-use crate::node::Entity;
 
 /// The map that their programs count in: by slot, a histogram of each kind.
 pub const TABLE: &str = "latencies";
@@ -63,17 +62,10 @@ impl<L: Latencies> Counting for OfNamespaces<L> {
         &self.tracer
     }
 
-    fn fill(
-        &mut self,
-        traced: &Traced,
-        first: &usize,
-        _: &[Entity],
-        rows: &mut Rows,
-    ) -> Result<(), BpfError> {
+    fn fill(&mut self, traced: &Traced, first: &usize, rows: &mut Rows) -> Result<(), BpfError> {
         let counts = traced.counts(&self.table)?;
-        for (entity, slot) in traced.slots.iter().enumerate() {
-            let Some(slot) = slot else { continue };
-            let histograms = latency::histograms(counts.of(*slot));
+        for (entity, slot) in traced.counted() {
+            let histograms = latency::histograms(counts.of(slot));
             for (metric, histogram) in L::HISTOGRAMS.into_iter().zip(histograms) {
                 latency::push(rows, metric, (entity, None, *first), histogram);
             }

@@ -136,6 +136,12 @@ pub struct Traced {
 }
 
 impl Traced {
+    /// The entities that are counted, by their places, and the slot of each.
+    pub fn counted(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(entity, slot)| Some((entity, (*slot)?)))
+    }
+
     /// The counters of all slots in use, and of those of nobody.
     ///
     /// # Errors

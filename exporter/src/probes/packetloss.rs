@@ -16,7 +16,6 @@ use crate::kernel::bpf::slots::UNKNOWN;
 use crate::kernel::bpf::{BpfError, Plan, Table, Tracer};
 use crate::metrics::labels::LabelSet;
 use crate::metrics::{Amount, Labelled, Metric, Source};
-use crate::node::Entity;
 
 pub static PROBE: ProbeSpec = ProbeSpec {
     name: "packetloss",
@@ -129,18 +128,11 @@ impl Counting for PacketLoss {
         &self.tracer
     }
 
-    fn fill(
-        &mut self,
-        traced: &Traced,
-        (): &(),
-        entities: &[Entity],
-        rows: &mut Rows,
-    ) -> Result<(), BpfError> {
+    fn fill(&mut self, traced: &Traced, (): &(), rows: &mut Rows) -> Result<(), BpfError> {
         self.places.refresh();
         let counts = traced.counts(&self.drops)?;
-        for (entity, slot) in (0..entities.len()).zip(&traced.slots) {
-            let Some(slot) = slot else { continue };
-            let counts = counts.of(*slot);
+        for (entity, slot) in traced.counted() {
+            let counts = counts.of(slot);
             let [mut total, mut netfilter, mut abnormal] = [0; 3];
             for ((class, _), count) in self.counted(counts) {
                 let (is_loss, is_netfilter) = (*class != Class::Routine, *class == Class::Netfilter);

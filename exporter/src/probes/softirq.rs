@@ -11,7 +11,6 @@ use crate::kernel::bpf::{BpfError, MapHandle, Plan, Tracer, words_by_cpu};
 use crate::metrics::histogram::Histogram;
 use crate::metrics::labels::LabelSet;
 use crate::metrics::{Metric, Source, Span};
-use crate::node::Entity;
 
 pub static PROBE: ProbeSpec = ProbeSpec {
     name: "softirq",
@@ -136,7 +135,7 @@ impl Counting for Softirq {
         &self.tracer
     }
 
-    fn fill(&mut self, _: &Traced, _: &Vec<usize>, _: &[Entity], rows: &mut Rows) -> Result<(), BpfError> {
+    fn fill(&mut self, _: &Traced, _: &Vec<usize>, rows: &mut Rows) -> Result<(), BpfError> {
         let by_cpu = words_by_cpu(&self.softirqs)?;
         for (vector, labels) in &self.labels {
             let mut sums = [Histogram::default(), Histogram::default()];

@@ -8,7 +8,6 @@ use crate::kernel::bpf::skeletons::tcpreset::TcpresetSkelBuilder;
 use crate::kernel::bpf::{BpfError, Plan, Table, Tracer};
 use crate::metrics::labels::LabelSet;
 use crate::metrics::{Amount, Labelled, Metric, Source};
-use crate::node::Entity;
 
 pub static PROBE: ProbeSpec = ProbeSpec {
     name: "tcpreset",
@@ -70,18 +69,11 @@ impl Counting for TcpReset {
         &self.tracer
     }
 
-    fn fill(
-        &mut self,
-        traced: &Traced,
-        (): &(),
-        entities: &[Entity],
-        rows: &mut Rows,
-    ) -> Result<(), BpfError> {
+    fn fill(&mut self, traced: &Traced, (): &(), rows: &mut Rows) -> Result<(), BpfError> {
         let counts = traced.counts(&self.resets)?;
-        for (entity, slot) in (0..entities.len()).zip(&traced.slots) {
-            let Some(slot) = slot else { continue };
+        for (entity, slot) in traced.counted() {
             rows.read += 1;
-            for (kind, count) in self.kinds.iter().zip(counts.of(*slot)) {
+            for (kind, count) in self.kinds.iter().zip(counts.of(slot)) {
                 let sample = Labelled {
                     entity,
                     labels: Some(Arc::clone(kind)),

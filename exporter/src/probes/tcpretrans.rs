@@ -7,7 +7,6 @@ use super::{Probe, ProbeSpec, Rows, Traced};
 use crate::kernel::bpf::skeletons::tcpretrans::TcpretransSkelBuilder;
 use crate::kernel::bpf::{BpfError, Plan, Table, Tracer};
 use crate::metrics::{Metric, Source};
-use crate::node::Entity;
 
 pub static PROBE: ProbeSpec = ProbeSpec {
     name: "tcpretrans",
@@ -60,17 +59,10 @@ impl Counting for TcpRetrans {
         &self.tracer
     }
 
-    fn fill(
-        &mut self,
-        traced: &Traced,
-        (): &(),
-        entities: &[Entity],
-        rows: &mut Rows,
-    ) -> Result<(), BpfError> {
+    fn fill(&mut self, traced: &Traced, (): &(), rows: &mut Rows) -> Result<(), BpfError> {
         let counts = traced.counts(&self.retransmits)?;
-        for (entity, slot) in (0..entities.len()).zip(&traced.slots) {
-            let Some(slot) = slot else { continue };
-            let by_cause = counts.of(*slot).iter();
+        for (entity, slot) in traced.counted() {
+            let by_cause = counts.of(slot).iter();
             rows.samples.row_mut(entity)[0] = Some(by_cause.sum());
             rows.read += 1;
         }

@@ -29,13 +29,7 @@ pub trait Counting: Send + Sized {
     ///
     /// # Errors
     /// A map cannot be read.
-    fn fill(
-        &mut self,
-        traced: &Traced,
-        settings: &Self::Settings,
-        entities: &[Entity],
-        rows: &mut Rows,
-    ) -> Result<(), BpfError>;
+    fn fill(&mut self, traced: &Traced, settings: &Self::Settings, rows: &mut Rows) -> Result<(), BpfError>;
 
     /// Why it sees less on this kernel than on others, if it does.
     fn limits(&self) -> Option<String> {
@@ -158,7 +152,7 @@ impl<C: Counting> NodeProbe for TracerProbe<C> {
         let Some(counting) = &mut self.counting else {
             return Err(ProbeError::NotApplicable("nothing is loaded".into()));
         };
-        counting.fill(traced, &self.settings, &node.entities.exported, rows)?;
+        counting.fill(traced, &self.settings, rows)?;
         let crowded = too_many(rows.spec, &node.entities.exported, &traced.slots);
         let limits: Vec<String> = counting.limits().into_iter().chain(crowded).collect();
         rows.limits = (!limits.is_empty()).then(|| limits.join("; "));

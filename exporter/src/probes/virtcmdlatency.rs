@@ -6,7 +6,6 @@ use super::{Probe, ProbeSpec, Rows, Traced, spans};
 use crate::kernel::bpf::skeletons::virtcmdlatency::VirtcmdlatencySkelBuilder;
 use crate::kernel::bpf::{BpfError, MapHandle, Plan, Tracer, words_of};
 use crate::metrics::{Metric, Source};
-use crate::node::Entity;
 
 pub static PROBE: ProbeSpec = ProbeSpec {
     name: "virtcmdlatency",
@@ -89,7 +88,7 @@ impl Counting for VirtCmdLatency {
         &self.tracer
     }
 
-    fn fill(&mut self, _: &Traced, (): &(), _: &[Entity], rows: &mut Rows) -> Result<(), BpfError> {
+    fn fill(&mut self, _: &Traced, (): &(), rows: &mut Rows) -> Result<(), BpfError> {
         let words = words_of(&self.latency)?;
         for histogram in latency::histograms(&words) {
             latency::push(rows, (0, THRESHOLDS), (HOST, None, 0), histogram);
