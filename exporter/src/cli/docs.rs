@@ -5,8 +5,8 @@ use std::fmt::Write;
 use clap::ValueEnum;
 
 use crate::config::documented;
-use crate::metrics::Metric;
 use crate::metrics::own;
+use crate::metrics::{Metric, POD_INFO};
 use crate::probes::catalogue::PROBES;
 use crate::probes::drop_reasons::{self, Class};
 
@@ -65,6 +65,8 @@ fn metrics() -> String {
         table(&mut page, spec.metrics.iter());
         spans(&mut page, spec.metrics);
     }
+    page.push_str("\n## Pods\n\nAlways there in a cluster, for each pod that has numbers.\n\n");
+    table(&mut page, [&POD_INFO].into_iter());
     page.push_str("\n## The exporter itself\n\nAlways there, without labels that say whose they are.\n\n");
     table(&mut page, own::METRICS.iter().map(|own| &own.metric));
     drop_reasons(&mut page);

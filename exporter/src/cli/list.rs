@@ -11,7 +11,8 @@ use super::{Common, own_pod, print};
 use crate::collector::{Collection, Engine};
 use crate::config;
 use crate::metrics::own;
-use crate::metrics::{Metric, Scope};
+use crate::metrics::{Metric, POD_INFO, Scope};
+use crate::node::{PodNames, PodWatch, WatchSettings};
 use crate::probes::ProbeSpec;
 use crate::probes::catalogue::PROBES;
 
@@ -48,12 +49,38 @@ pub fn list(what: What, output: Output, common: &Common) -> anyhow::Result<()> {
 
 fn collect(common: &Common) -> anyhow::Result<Collection> {
     let loaded = config::load(common.config.as_deref(), &common.overrides())?;
-    let mut engine = Engine::new(common.proc_fs()?, own_pod(), !common.no_bpf);
+    let names = pod_names(loaded.config.pod_watch())?;
+    let mut engine = Engine::new(common.proc_fs()?, own_pod(), !common.no_bpf, names.clone());
     let collection = engine.collect(&Arc::new(loaded.config), DEADLINE);
     for problem in &collection.entities.problems {
         eprintln!("warning: {problem}");
     }
+    if let Some(reason) = names.status().and_then(|it| it.reason) {
+        eprintln!("warning: pods are not in sync: {reason}");
+    }
     Ok(collection)
+}
+
+/// The names of pods, from a watch that runs until the process ends.
+fn pod_names(settings: WatchSettings) -> anyhow::Result<PodNames> {
+    if !settings.is_wanted {
+        return Ok(PodNames::default());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let watch = {
+        let _entered = runtime.enter();
+        PodWatch::start(settings)
+    };
+    let names = watch.names();
+    std::thread::Builder::new().name("pods".into()).spawn(move || {
+        runtime.block_on(async {
+            let _watch = watch;
+            std::future::pending::<()>().await;
+        });
+    })?;
+    Ok(names)
 }
 
 #[derive(Serialize)]
@@ -132,6 +159,7 @@ fn metrics(output: Output) -> anyhow::Result<()> {
         .flat_map(|spec| spec.metrics.iter().map(|metric| (spec.name, metric)));
     let of_exporter = own::METRICS.iter().map(|own| ("(self)", &own.metric));
     let rows: Vec<MetricRow> = of_probes
+        .chain([("(always)", &POD_INFO)])
         .chain(of_exporter)
         .map(|(probe, metric)| metric_row(probe, metric))
         .collect();
@@ -170,10 +198,20 @@ fn entities(output: Output, collection: &Collection) -> anyhow::Result<()> {
     if output == Output::Json {
         return json(&entities);
     }
-    let mut table = Table::new(["KIND", "NETNS", "INODE", "PROCESSES", "POD UID", "CONTAINER"]);
+    let mut table = Table::new([
+        "KIND",
+        "POD",
+        "NETNS",
+        "INODE",
+        "PROCESSES",
+        "POD UID",
+        "CONTAINER",
+    ]);
     for entity in entities {
+        let pod = entity.pod.as_ref();
         table.row([
             entity.kind.as_str().into(),
+            pod.map_or_else(|| "-".into(), |pod| format!("{}/{}", pod.namespace, pod.name)),
             entity.netns.clone(),
             entity.inode.to_string(),
             entity.processes.to_string(),

@@ -16,7 +16,8 @@ use crate::config::watch::FileWatch;
 use crate::config::{self, Loaded, default_path};
 use crate::kernel::allocator::give_back_large_buffers;
 use crate::kernel::own_process;
-use crate::node::EntityKind;
+use crate::kernel::procfs::ProcFs;
+use crate::node::{EntityKind, PodWatch};
 use crate::server::{InForce, Listener, Router, Server};
 use reload::Reloader;
 
@@ -29,16 +30,16 @@ pub fn serve(common: &Common) -> anyhow::Result<()> {
     give_back_large_buffers();
     let level = logging::init(common.log_format);
     // Before the file is read: no change of it goes unseen.
-    let watch = FileWatch::new(common.config.as_deref().unwrap_or(default_path()));
+    let file = FileWatch::new(common.config.as_deref().unwrap_or(default_path()));
     let loaded = config::load(common.config.as_deref(), &common.overrides())?;
-    let engine = Engine::new(common.proc_fs()?, own_pod(), !common.no_bpf);
+    let procfs = common.proc_fs()?;
     own_process::raise_open_file_limit();
     level.set_debug(loaded.config.debug_mode);
     log_loaded(&loaded);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let done = runtime.block_on(run(common, watch, loaded, engine, level));
+    let done = runtime.block_on(run(common, file, loaded, procfs, level));
     // A read that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
     done
@@ -46,9 +47,9 @@ pub fn serve(common: &Common) -> anyhow::Result<()> {
 
 async fn run(
     common: &Common,
-    mut watch: FileWatch,
+    mut file: FileWatch,
     loaded: Loaded,
-    engine: Engine,
+    procfs: ProcFs,
     level: logging::LogLevel,
 ) -> anyhow::Result<()> {
     let mut stop = Stop::new()?;
@@ -59,19 +60,26 @@ async fn run(
         () = stop.requested() => return Ok(()),
     };
     let url = listener.url();
+    let pods = PodWatch::start(loaded.config.pod_watch());
+    let engine = Engine::new(procfs, own_pod(), !common.no_bpf, pods.names());
     let collector = Collector::start(engine).context("cannot start the collector")?;
     let in_force = Arc::new(ArcSwap::from_pointee(in_force(loaded)));
     let (requests, mut reloads) = mpsc::channel(1);
-    let router = Arc::new(Router::new(Arc::clone(&in_force), collector.clone(), requests));
+    let router = Arc::new(Router::new(
+        Arc::clone(&in_force),
+        collector.clone(),
+        pods.names(),
+        requests,
+    ));
     let server = Server::start(listener, Arc::clone(&router));
     tracing::info!("listening on {url}");
     tokio::spawn(announce(collector, Arc::clone(&in_force)));
-    let mut reloader = Reloader::new(common.clone(), in_force, router, server, level);
+    let mut reloader = Reloader::new(common.clone(), in_force, router, server, pods, level);
     loop {
         let reply = tokio::select! {
             () = stop.requested() => break,
             _ = hang_up.recv() => None,
-            () = watch.changed() => None,
+            () = file.changed() => None,
             Some(reply) = reloads.recv() => Some(reply),
         };
         let outcome = tokio::select! {

@@ -26,6 +26,8 @@ pub struct Collection {
     pub labels: Vec<LabelSet>,
     /// The labels of the machine.
     pub machine: LabelSet,
+    /// The labels of each pod that has numbers in `kubeskoop_pod_info`.
+    pub pod_info: Vec<LabelSet>,
     /// What each probe gave, in the order of the configuration.
     pub probes: Vec<ProbeResult>,
     /// Wall time it took.

@@ -13,7 +13,7 @@ use crate::kernel::bpf::TaskSnapshot;
 use crate::kernel::own_process::thread_cpu;
 use crate::kernel::procfs::ProcFs;
 use crate::metrics::Samples;
-use crate::node::{Entities, Naming, ScanProblem, Scanner, is_in};
+use crate::node::{Entities, Naming, PodNames, ScanProblem, Scanner, is_in};
 use crate::probes::{Pass, ProbeError, ProbeSpec};
 
 /// The source of probes that a pass serves.
@@ -27,7 +27,7 @@ pub struct Engine {
     procfs: ProcFs,
     scanner: Scanner,
     passes: Passes,
-    naming: Naming,
+    names: PodNames,
     config: Option<Arc<Config>>,
     /// Groups that can be used now; the others are still being read.
     idle: Vec<Group>,
@@ -58,14 +58,14 @@ struct Finished {
 
 impl Engine {
     /// An engine over `procfs`; `own_pod` is the UID of the pod of the exporter, if it is in one.
-    /// With `use_bpf` it reads by BPF what can be read so.
-    pub fn new(procfs: ProcFs, own_pod: Option<String>, use_bpf: bool) -> Self {
+    /// With `use_bpf` it reads by BPF what can be read so. Pods are called by `names`.
+    pub fn new(procfs: ProcFs, own_pod: Option<String>, use_bpf: bool, names: PodNames) -> Self {
         let (finish, finished) = mpsc::channel();
         Self {
             scanner: Scanner::new(procfs.clone(), own_pod),
             passes: Passes::new(procfs.clone(), use_bpf),
             procfs,
-            naming: Naming::Plain,
+            names,
             config: None,
             idle: Vec::new(),
             generation: 0,
@@ -82,7 +82,7 @@ impl Engine {
         self.number += 1;
         self.reconfigure(config);
         let mut seen = self.passes.read(self.wants(Pass::Files));
-        let entities = self.scanner.scan(&self.naming, seen.tasks.as_deref());
+        let (naming, entities) = self.scan(seen.tasks.as_deref());
         if self.wants(Pass::Tracing) {
             match self.passes.trace(&entities) {
                 Ok(traced) => seen.traced = Some(Arc::new(traced)),
@@ -115,7 +115,8 @@ impl Engine {
             entities.problems.push(ScanProblem::Closed(closed));
         }
         let mut probes = self.judge(config, entities.exported.len(), outcomes, deadline);
-        let labels = series::labels(&entities, config, &self.naming);
+        let labels = series::labels(&entities, config, &naming);
+        let pod_info = series::labels_of_pods(&entities, config);
         series::drop_duplicates(&entities, &labels, &mut probes);
         series::limit(config.max_series, &mut probes);
         self.keep_totals(&mut probes);
@@ -126,10 +127,24 @@ impl Engine {
             entities,
             labels,
             machine: series::labels_of_machine(config),
+            pod_info,
             probes,
             duration: started.elapsed(),
             cpu: worked,
         }
+    }
+
+    /// Who is on the node. A pod may have processes before the watch has told of it: the API server
+    /// is then asked at once, and until it names the pod nothing of it goes out.
+    fn scan(&mut self, tasks: Option<&TaskSnapshot>) -> (Naming, Entities) {
+        let naming = self.names.naming();
+        let entities = self.scanner.scan(&naming, tasks);
+        if entities.unknown_pods.is_empty() || !self.names.look(&entities.unknown_pods) {
+            return (naming, entities);
+        }
+        let naming = self.names.naming();
+        let entities = self.scanner.scan(&naming, tasks);
+        (naming, entities)
     }
 
     /// Probes that did not change keep running with their state.

@@ -221,7 +221,7 @@ impl Group {
     fn read_files(&mut self, procfs: &ProcFs, scene: &Scene, result: &mut GroupResult) {
         let host = scene.entities.host().map(|host| host.inode);
         let left_by_pass = [false, true].map(|is_host| self.files_left_by_pass(is_host));
-        for (index, entity) in scene.entities.exported.iter().enumerate() {
+        for (index, entity) in scene.entities.with_netns() {
             let is_host = host == Some(entity.inode);
             let is_covered = scene.covers(entity);
             if !self

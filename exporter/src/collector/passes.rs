@@ -262,7 +262,8 @@ fn keys(entities: &Entities) -> Vec<Option<NetnsKey>> {
         let inode = u32::try_from(entity.inode).ok()?;
         match entity.cookie.filter(|cookie| *cookie != entity.inode) {
             Some(cookie) => Some(NetnsKey::Cookie { cookie, inode }),
-            None => since.map(|since| NetnsKey::Inode { inode, since }),
+            None if entity.has_netns() => since.map(|since| NetnsKey::Inode { inode, since }),
+            None => None,
         }
     };
     entities.exported.iter().zip(oldest).map(key).collect()

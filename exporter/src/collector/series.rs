@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use super::ProbeResult;
 use crate::config::Config;
 use crate::metrics::labels::LabelSet;
-use crate::node::{Entities, Entity, EntityKind, Naming};
+use crate::node::{Entities, Entity, EntityKind, Naming, Pod};
 
 /// The labels of every exported entity.
 pub fn labels(entities: &Entities, config: &Config, naming: &Naming) -> Vec<LabelSet> {
@@ -22,21 +22,46 @@ pub fn labels_of_machine(config: &Config) -> LabelSet {
     LabelSet::new().with("k8s_node", &config.node_name)
 }
 
-fn labels_of(entity: &Entity, config: &Config, naming: &Naming) -> LabelSet {
-    let pod = entity.pod.as_deref();
-    let mut labels = LabelSet::new()
+/// The labels of the metric [`POD_INFO`](crate::metrics::POD_INFO).
+pub fn labels_of_pods(entities: &Entities, config: &Config) -> Vec<LabelSet> {
+    let named = entities.exported.iter();
+    let named = named.filter_map(|entity| Some((entity, entity.pod.as_deref()?)));
+    let labels = named.map(|(entity, pod)| {
+        let is_host_network = pod.is_host_network.to_string();
+        let mut labels = owner(Some(pod), config);
+        let own = [&pod.uid, &pod.ip, &entity.netns, &is_host_network];
+        let names = crate::metrics::POD_INFO.extra_labels.iter();
+        names.zip(own).for_each(|(name, value)| labels.push(name, value));
+        add(&mut labels, Some(pod), config);
+        labels
+    });
+    labels.collect()
+}
+
+fn owner(pod: Option<&Pod>, config: &Config) -> LabelSet {
+    LabelSet::new()
         .with("k8s_node", &config.node_name)
         .with("k8s_namespace", pod.map_or("", |pod| &pod.namespace))
-        .with("k8s_pod", pod.map_or("", |pod| &pod.name));
+        .with("k8s_pod", pod.map_or("", |pod| &pod.name))
+}
+
+/// Adds what the user wants to have with every series.
+fn add(labels: &mut LabelSet, pod: Option<&Pod>, config: &Config) {
+    for label in &config.additional_labels {
+        labels.push(&label.name, &label.value(pod.map(|pod| &pod.labels)));
+    }
+}
+
+fn labels_of(entity: &Entity, config: &Config, naming: &Naming) -> LabelSet {
+    let pod = entity.pod.as_deref();
+    let mut labels = owner(pod, config);
     if config.verbose || matches!(naming, Naming::Plain) {
         labels.push("netns", &entity.netns);
     }
     if config.verbose {
         labels.push("pod_ip", pod.map_or("", |pod| &pod.ip));
     }
-    for label in &config.additional_labels {
-        labels.push(&label.name, &label.value(pod.map(|pod| &pod.labels)));
-    }
+    add(&mut labels, pod, config);
     labels
 }
 

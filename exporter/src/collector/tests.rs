@@ -8,7 +8,7 @@ use super::{Collection, Engine, ProbeState, series};
 use crate::config::{Args, Config, Overrides, ProbeConfig, parse};
 use crate::kernel::procfs::{NetFile, ProcFs};
 use crate::metrics::{Metric, Samples, Source};
-use crate::node::{Entities, Entity, EntityKind};
+use crate::node::{Entities, Entity, EntityKind, PodNames};
 use crate::probes::{FileProbe, NetnsView, Probe, ProbeError, ProbeSpec};
 
 const METRICS: &[Metric] = &[Metric::counter("a_total", "1", "A.", Source::Other("a test"))];
@@ -72,7 +72,7 @@ fn config(specs: &[&'static ProbeSpec]) -> Arc<Config> {
 }
 
 fn collect(specs: &[&'static ProbeSpec]) -> (Engine, Collection) {
-    let mut engine = Engine::new(ProcFs::default(), None, false);
+    let mut engine = Engine::new(ProcFs::default(), None, false, PodNames::default());
     let collection = engine.collect(&config(specs), DEADLINE);
     (engine, collection)
 }
@@ -113,7 +113,7 @@ spec!(OTHER_FILE, Netstat, count);
 
 #[test]
 fn a_probe_that_is_late_is_left_out_and_comes_back() {
-    let mut engine = Engine::new(ProcFs::default(), None, false);
+    let mut engine = Engine::new(ProcFs::default(), None, false, PodNames::default());
     let first = engine.collect(&config(&[&SLOW_ONCE, &OTHER_FILE]), SHORT_DEADLINE);
     let states = |collection: &Collection| {
         collection
@@ -155,7 +155,7 @@ fn what_does_not_apply_is_no_error() {
 fn past_the_limit_the_last_probes_are_left_out_whole_and_counted() {
     let mut limited = Config::clone(&config(&[&GOOD, &OTHER_FILE]));
     limited.max_series = 1;
-    let mut engine = Engine::new(ProcFs::default(), None, false);
+    let mut engine = Engine::new(ProcFs::default(), None, false, PodNames::default());
     let limited = Arc::new(limited);
     let collection = engine.collect(&limited, DEADLINE);
     let of_one_probe = collection.entities.exported.len();

@@ -89,12 +89,12 @@ pub const KEYS: &[Key] = &[
     key(
         "kubernetes.enabled",
         "`auto`",
-        "`false`: a plain host, where namespaces are told apart by the label `netns`. `true`: not ready until pods are named by the API server, which this version cannot do yet. `auto`: like `false` in this version",
+        "Whether the API server names the pods. `auto`: in a cluster, that is with a service account's token. `true`: also outside, by the file that `$KUBECONFIG` names, and not ready while pods are not in sync. `false`: a plain host, where namespaces are told apart by the label `netns`",
     ),
     key(
         "kubernetes.nodeName",
         "`$NODE_NAME`, `$INSPECTOR_NODENAME`, the host name",
-        "Value of the label `k8s_node`",
+        "Value of the label `k8s_node`, and the node whose pods are watched",
     ),
     key(
         "metrics.nativeHistograms",

@@ -23,6 +23,7 @@ pub use load::{Overrides, default_path, load, parse};
 use std::time::Duration;
 
 use crate::kernel::bpf::Settings;
+use crate::node::{WatchSettings, is_in_cluster};
 
 /// The configuration in force.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +50,20 @@ pub struct Config {
     pub native_histograms: bool,
     /// How BPF programs are loaded.
     pub bpf: Settings,
+}
+
+impl Config {
+    /// Whether and where pods are watched.
+    pub fn pod_watch(&self) -> WatchSettings {
+        WatchSettings {
+            is_wanted: match self.kubernetes {
+                Kubernetes::Auto => is_in_cluster(),
+                Kubernetes::Required => true,
+                Kubernetes::Off => false,
+            },
+            node_name: self.node_name.clone(),
+        }
+    }
 }
 
 /// A probe that runs.

@@ -31,6 +31,8 @@ impl fmt::Display for Kind {
 pub enum Scope {
     /// Every pod (or network namespace), and the node itself with empty pod labels.
     PodAndNode,
+    /// Every pod.
+    Pod,
     /// The node only, with empty pod labels.
     Node,
     /// The machine the node runs on, of which no network namespace has a part: the label of the
@@ -44,6 +46,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::PodAndNode => "pod+node",
+            Self::Pod => "pod",
             Self::Node | Self::Machine | Self::Exporter => "node",
         })
     }
@@ -135,7 +138,7 @@ impl Metric {
     /// Every label of a series: whose it is, then its own.
     pub fn labels(&self) -> Vec<&'static str> {
         let owner = match self.scope {
-            Scope::PodAndNode | Scope::Node => &OWNER_LABELS[..],
+            Scope::PodAndNode | Scope::Pod | Scope::Node => &OWNER_LABELS[..],
             Scope::Machine => &OWNER_LABELS[..1],
             Scope::Exporter => &[],
         };

@@ -8,8 +8,10 @@ pub mod text;
 pub mod writer;
 
 mod descriptor;
+mod pod_info;
 mod samples;
 mod wire;
 
 pub use descriptor::{Kind, Metric, Scope, Source, Span};
+pub use pod_info::POD_INFO;
 pub use samples::{Amount, Labelled, Samples};

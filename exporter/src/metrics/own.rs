@@ -17,6 +17,10 @@ pub struct OwnFigures {
     pub collection: Duration,
     /// Network namespaces by kind.
     pub namespaces: Vec<(&'static str, usize)>,
+    /// Pods by state; none on a plain host.
+    pub pods: Vec<(&'static str, usize)>,
+    /// Whether the API server tells of every change to the pods; none on a plain host.
+    pub watch_in_sync: Option<bool>,
     /// Whether the newest configuration is the one in force.
     pub reload_successful: bool,
     /// When the configuration in force was loaded, as unix time.
@@ -224,6 +228,30 @@ pub const METRICS: &[OwnMetric] = &[
             own.namespaces
                 .iter()
                 .for_each(|(kind, count)| family.integer(&[kind], *count as u64));
+        },
+    ),
+    own(
+        Gauge,
+        "kubeskoop_exporter_pods",
+        &["state"],
+        "pods",
+        "Pods of the node, by state: exported, waiting (unknown to the API server yet), without_process",
+        |own, family| {
+            own.pods
+                .iter()
+                .for_each(|(state, count)| family.integer(&[state], *count as u64));
+        },
+    ),
+    own(
+        Gauge,
+        "kubeskoop_exporter_kube_watch_up",
+        &[],
+        "1",
+        "1 while the pod watch is in sync",
+        |own, family| {
+            own.watch_in_sync
+                .into_iter()
+                .for_each(|in_sync| family.integer(&[], in_sync.into()));
         },
     ),
     own(

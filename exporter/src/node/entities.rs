@@ -8,7 +8,7 @@ use super::Pod;
 use super::process::NetnsId;
 use crate::kernel::procfs::NetnsReader;
 
-/// What a network namespace is to this node.
+/// What has numbers of its own on this node: nearly always a network namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EntityKind {
@@ -16,6 +16,8 @@ pub enum EntityKind {
     Host,
     /// The namespace of a pod.
     Pod,
+    /// A pod in the namespace of the host: processes without a network of their own.
+    HostNetworkPod,
     /// The namespace of a pod that nobody has named yet.
     Unknown,
     /// Any other namespace.
@@ -23,24 +25,26 @@ pub enum EntityKind {
 }
 
 impl EntityKind {
-    /// Every kind, in the order it is exported.
-    pub const ALL: [Self; 4] = [Self::Host, Self::Pod, Self::Unknown, Self::Other];
+    /// The kinds of network namespaces.
+    pub const OF_NETNS: [Self; 4] = [Self::Host, Self::Pod, Self::Unknown, Self::Other];
 
-    /// Its value in the label `kind`.
+    /// Its name; of a network namespace the value of the label `kind`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Host => "host",
             Self::Pod => "pod",
+            Self::HostNetworkPod => "host_network_pod",
             Self::Unknown => "unknown",
             Self::Other => "other",
         }
     }
 }
 
-/// A network namespace, whose it is, and how it is read.
+/// A network namespace, whose it is, and how it is read; or a pod without one of its own.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entity {
-    /// Inode of the namespace: how a user finds it, and never a key beyond one scrape.
+    /// Inode of the namespace: how a user finds it, and never a key beyond one scrape. 0 of a pod
+    /// without one.
     pub inode: u64,
     /// Its cookie, which is never used again: the key of state that outlives a scrape. Unknown
     /// where only `/proc` is read.
@@ -50,7 +54,7 @@ pub struct Entity {
     /// Value of the label `netns`; empty for the host.
     pub netns: String,
     /// The pod, once its name is known.
-    #[serde(skip)]
+    #[serde(serialize_with = "as_pod")]
     pub pod: Option<Arc<Pod>>,
     /// UID of the pod it belongs to.
     pub pod_uid: Option<String>,
@@ -63,7 +67,17 @@ pub struct Entity {
     pub readers: Vec<NetnsReader>,
 }
 
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
+fn as_pod<S: serde::Serializer>(pod: &Option<Arc<Pod>>, serializer: S) -> Result<S::Ok, S::Error> {
+    pod.as_deref().serialize(serializer)
+}
+
 impl Entity {
+    /// `true` unless it is in the network namespace of another entity.
+    pub fn has_netns(&self) -> bool {
+        self.kind != EntityKind::HostNetworkPod
+    }
+
     /// What names its namespace.
     pub(super) fn netns_id(&self) -> NetnsId {
         NetnsId {
@@ -138,6 +152,21 @@ pub struct Entities {
     pub others: Vec<OtherProcess>,
     /// What the scan could not see.
     pub problems: Vec<ScanProblem>,
+    /// UIDs of pods that are on the node and that the API server has not named.
+    pub unknown_pods: Vec<String>,
+    /// The pods of the node; none on a plain host.
+    pub pods: Option<PodCounts>,
+}
+
+/// Pods of the node, by what is known of them.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PodCounts {
+    /// They have numbers.
+    pub exported: usize,
+    /// They have processes, and the API server has not named them.
+    pub waiting: usize,
+    /// The API server names them, and they have no process.
+    pub without_process: usize,
 }
 
 impl Entities {
@@ -149,6 +178,12 @@ impl Entities {
     /// Every namespace found.
     pub fn all(&self) -> impl Iterator<Item = &Entity> {
         self.exported.iter().chain(&self.hidden)
+    }
+
+    /// Those that are exported and have a network namespace of their own, with their places.
+    pub fn with_netns(&self) -> impl Iterator<Item = (usize, &Entity)> {
+        let exported = self.exported.iter().enumerate();
+        exported.filter(|(_, entity)| entity.has_netns())
     }
 
     /// The host, where it is known.

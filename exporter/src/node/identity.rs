@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::mounts::NetnsMount;
 use super::process::{NetnsId, Process};
-use super::{Entities, Entity, EntityKind, EntityProcess, Naming, OtherProcess};
+use super::{Entities, Entity, EntityKind, EntityProcess, Naming, OtherProcess, Pod, PodCounts, Pods};
 use crate::kernel::procfs::NetnsReader;
 use crate::kernel::procfs::cgroup::CgroupOwner;
 
@@ -81,7 +81,10 @@ pub fn entities<'a>(
         namespaces.insert(NetnsId::of_inode(*inode), Inhabitants::default());
     }
     homes.settle(&namespaces);
-    let mut entities = Entities::default();
+    let mut entities = Entities {
+        exported: host_network_pods(processes.clone(), host, naming),
+        ..Entities::default()
+    };
     for (netns, inhabitants) in &namespaces {
         let owner = homes.owner_of(*netns, inhabitants);
         let mount = mounts.get(&netns.inode);
@@ -93,20 +96,114 @@ pub fn entities<'a>(
         }
     }
     entities.exported.sort_by(|a, b| order(a).cmp(&order(b)));
-    tell_apart(&mut entities, processes);
+    tell_apart(&mut entities, processes, host, naming);
+    if let Naming::Kubernetes(pods) = naming {
+        entities.unknown_pods = unknown_pods(&namespaces, pods);
+        entities.pods = Some(count_pods(&entities, pods));
+    }
     entities
 }
 
-fn tell_apart<'a>(entities: &mut Entities, processes: impl Iterator<Item = &'a Process>) {
-    let indices: FxHashMap<NetnsId, usize> = entities
-        .exported
-        .iter()
-        .enumerate()
-        .map(|(index, entity)| (entity.netns_id(), index))
+/// Whom a process of the host's namespace belongs to.
+enum Lodger<'a> {
+    /// The host itself; so does what a pod with a namespace of its own has sent into the host's.
+    Nobody,
+    /// A pod without a namespace of its own.
+    Pod(&'a Arc<Pod>),
+    /// A pod that nobody has named yet.
+    Unknown,
+}
+
+fn lodger<'a>(process: &Process, naming: &'a Naming) -> Lodger<'a> {
+    let (Naming::Kubernetes(pods), Some(owner)) = (naming, &process.owner) else {
+        return Lodger::Nobody;
+    };
+    match owner.pod_uid.as_ref().map(|uid| pods.of_cgroup(uid)) {
+        Some(None) => Lodger::Unknown,
+        Some(Some(pod)) if pod.is_host_network => Lodger::Pod(pod),
+        _ => Lodger::Nobody,
+    }
+}
+
+/// The pods that live in the namespace of the host.
+fn host_network_pods<'a>(
+    processes: impl Iterator<Item = &'a Process>,
+    host: u64,
+    naming: &Naming,
+) -> Vec<Entity> {
+    let mut found: FxHashMap<&str, Entity> = FxHashMap::default();
+    let of_host = |process: &&Process| process.is_leader && process.netns.is_some_and(|it| it.inode == host);
+    for process in processes.filter(of_host) {
+        let Lodger::Pod(pod) = lodger(process, naming) else {
+            continue;
+        };
+        let entity = found.entry(&pod.uid).or_insert_with(|| Entity {
+            inode: 0,
+            cookie: None,
+            kind: EntityKind::HostNetworkPod,
+            netns: String::new(),
+            pod: Some(Arc::clone(pod)),
+            pod_uid: Some(pod.uid.clone()),
+            container_id: None,
+            processes: 0,
+            readers: Vec::new(),
+        });
+        entity.processes += 1;
+    }
+    found.into_values().collect()
+}
+
+fn unknown_pods(namespaces: &FxHashMap<NetnsId, Inhabitants>, pods: &Pods) -> Vec<String> {
+    let owners = namespaces.values().flat_map(|it| it.owners.values());
+    let uids = owners.filter_map(|(_, owner)| owner.pod_uid.as_ref());
+    let mut unknown: Vec<String> = uids
+        .filter(|uid| pods.of_cgroup(uid).is_none())
+        .cloned()
         .collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    unknown
+}
+
+fn count_pods(entities: &Entities, pods: &Pods) -> PodCounts {
+    let named = entities.exported.iter().filter_map(|it| it.pod.as_ref());
+    let exported: FxHashSet<&str> = named.map(|pod| pod.uid.as_str()).collect();
+    PodCounts {
+        exported: exported.len(),
+        waiting: entities.unknown_pods.len(),
+        without_process: pods.len() - exported.len(),
+    }
+}
+
+/// Of each process says which entity it belongs to.
+fn tell_apart<'a>(
+    entities: &mut Entities,
+    processes: impl Iterator<Item = &'a Process>,
+    host: u64,
+    naming: &Naming,
+) {
+    let mut by_netns: FxHashMap<NetnsId, usize> = FxHashMap::default();
+    let mut by_pod: FxHashMap<&str, usize> = FxHashMap::default();
+    for (index, entity) in entities.exported.iter().enumerate() {
+        match &entity.pod_uid {
+            Some(uid) if !entity.has_netns() => by_pod.insert(uid, index),
+            _ => by_netns.insert(entity.netns_id(), index),
+        };
+    }
     for process in processes.filter(|process| process.is_leader) {
         let (pid, started) = (process.pid, process.started);
-        match process.netns.and_then(|netns| indices.get(&netns)) {
+        let is_of_host = process.netns.is_some_and(|netns| netns.inode == host);
+        let lodger = if is_of_host {
+            lodger(process, naming)
+        } else {
+            Lodger::Nobody
+        };
+        let entity = match lodger {
+            Lodger::Nobody => process.netns.and_then(|netns| by_netns.get(&netns)),
+            Lodger::Pod(pod) => by_pod.get(pod.uid.as_str()),
+            Lodger::Unknown => None,
+        };
+        match entity {
             Some(entity) => entities.processes.push(EntityProcess {
                 pid,
                 started,
@@ -150,12 +247,14 @@ fn entity(
     let pod_uid = owner.and_then(|owner| owner.pod_uid.clone());
     let container_id = owner.and_then(|owner| owner.container_id.clone());
     let pod = match (naming, &pod_uid) {
-        (Naming::Kubernetes(pods), Some(uid)) => pods.get(uid).cloned(),
+        (Naming::Kubernetes(pods), Some(uid)) => pods.of_cgroup(uid).cloned(),
         _ => None,
     };
     let kind = match (naming, &pod_uid) {
         _ if is_host => EntityKind::Host,
         (_, None) => EntityKind::Other,
+        // Such a pod is at home in the namespace of the host, and has made itself another one.
+        _ if pod.as_ref().is_some_and(|pod| pod.is_host_network) => EntityKind::Other,
         (Naming::Kubernetes(_), Some(_)) if pod.is_none() => EntityKind::Unknown,
         (_, Some(_)) => EntityKind::Pod,
     };
@@ -231,7 +330,6 @@ impl Homes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Pod, Pods};
     use super::*;
 
     const HOST: u64 = 1;
@@ -272,13 +370,33 @@ mod tests {
             .collect()
     }
 
-    fn named(uid: &str) -> Naming {
-        let pod = Pod {
+    fn pod(uid: &str) -> Pod {
+        Pod {
+            uid: uid.into(),
             namespace: "web".into(),
             name: "front".into(),
             ..Pod::default()
-        };
-        Naming::Kubernetes(Arc::new([(uid.to_owned(), pod)].into_iter().collect::<Pods>()))
+        }
+    }
+
+    fn known(pod: Pod) -> Naming {
+        Naming::Kubernetes(Arc::new([pod].into_iter().collect::<Pods>()))
+    }
+
+    fn named(uid: &str) -> Naming {
+        known(pod(uid))
+    }
+
+    fn on_host_network(uid: &str) -> Naming {
+        known(Pod {
+            is_host_network: true,
+            ..pod(uid)
+        })
+    }
+
+    fn entity_of(entities: &Entities, pid: u32) -> Option<EntityKind> {
+        let process = entities.processes.iter().find(|it| it.pid == pid)?;
+        Some(entities.exported[process.entity].kind)
     }
 
     #[test]
@@ -362,13 +480,86 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_on_the_host_network_leaves_the_host_the_host() {
+    fn a_pod_on_the_host_network_has_its_processes_and_leaves_the_host_the_host() {
         let mut node = Node::default();
         node.process(HOST, 1, None, None);
         node.process(HOST, 5, Some("uid"), None);
-        let seen = node.see(&named("uid"));
-        assert_eq!(labels(&seen.exported), [(EntityKind::Host, "")]);
+        node.process(HOST, 6, Some("uid"), None);
+        let seen = node.see(&on_host_network("uid"));
+        let expected = [(EntityKind::Host, ""), (EntityKind::HostNetworkPod, "")];
+        assert_eq!(labels(&seen.exported), expected);
         assert_eq!(seen.exported[0].pod_uid, None);
+        assert_eq!((seen.exported[1].inode, seen.exported[1].processes), (0, 2));
+        let of = [100, 101, 102].map(|pid| entity_of(&seen, pid));
+        let lodger = Some(EntityKind::HostNetworkPod);
+        assert_eq!(of, [Some(EntityKind::Host), lodger, lodger]);
+        assert_eq!(EntityKind::OF_NETNS.map(|kind| seen.count(kind)), [1, 0, 0, 0]);
+    }
+
+    #[test]
+    fn on_a_plain_host_what_lives_in_its_namespace_is_the_hosts() {
+        let mut node = Node::default();
+        node.process(HOST, 1, None, None);
+        node.process(HOST, 5, Some("uid"), None);
+        let seen = node.see(&Naming::Plain);
+        assert_eq!(entity_of(&seen, 101), Some(EntityKind::Host));
+        assert_eq!((seen.pods, seen.unknown_pods.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_process_of_an_unnamed_pod_in_the_namespace_of_the_host_waits() {
+        let mut node = Node::default();
+        node.process(HOST, 1, None, None);
+        node.process(HOST, 5, Some("new"), None);
+        let seen = node.see(&named("uid"));
+        assert_eq!(entity_of(&seen, 101), None);
+        assert_eq!(seen.unknown_pods, ["new"]);
+        let counts = PodCounts {
+            exported: 0,
+            waiting: 1,
+            without_process: 1,
+        };
+        assert_eq!(seen.pods, Some(counts));
+    }
+
+    #[test]
+    fn what_a_pod_with_a_namespace_sends_into_that_of_the_host_is_the_hosts() {
+        let mut node = Node::default();
+        node.process(HOST, 1, None, None);
+        node.process(7, 5, Some("uid"), None);
+        node.process(HOST, 6, Some("uid"), None);
+        let seen = node.see(&named("uid"));
+        let of = [101, 102].map(|pid| entity_of(&seen, pid));
+        assert_eq!(of, [Some(EntityKind::Pod), Some(EntityKind::Host)]);
+    }
+
+    #[test]
+    fn a_namespace_that_a_pod_on_the_host_network_makes_is_not_the_pods() {
+        let mut node = Node::default();
+        node.process(HOST, 1, None, None);
+        node.process(7, 5, Some("uid"), None);
+        let seen = node.see(&on_host_network("uid"));
+        assert_eq!(labels(&seen.exported), [(EntityKind::Host, "")]);
+        assert_eq!(seen.count(EntityKind::Other), 1);
+    }
+
+    #[test]
+    fn a_static_pod_is_known_by_the_hash_in_its_cgroup() {
+        let mut node = Node::default();
+        node.process(HOST, 1, None, None);
+        node.process(7, 5, Some("hash"), None);
+        let seen = node.see(&known(Pod {
+            config_hash: Some("hash".into()),
+            ..pod("mirror")
+        }));
+        assert_eq!(
+            seen.exported[1].pod.as_ref().map(|pod| pod.name.as_str()),
+            Some("front")
+        );
+        assert_eq!(
+            seen.pods.map(|it| (it.exported, it.waiting, it.without_process)),
+            Some((1, 0, 0))
+        );
     }
 
     #[test]
@@ -379,7 +570,7 @@ mod tests {
         node.process(8, 5, None, None);
         let seen = node.see(&named("uid"));
         assert_eq!(labels(&seen.exported), [(EntityKind::Host, "")]);
-        let counts = EntityKind::ALL.map(|kind| seen.count(kind));
+        let counts = EntityKind::OF_NETNS.map(|kind| seen.count(kind));
         assert_eq!(counts, [1, 0, 1, 1]);
         assert_eq!((seen.processes.len(), seen.others.len()), (1, 2));
     }

@@ -86,7 +86,7 @@ impl NodeProbe for Qdisc {
             reason: error.to_string(),
         };
         let visitor = Visitor::new(node.procfs).map_err(asked)?;
-        for (index, entity) in node.entities.exported.iter().enumerate() {
+        for (index, entity) in node.entities.with_netns() {
             let sum = || self.dump.sum_of_roots().map_err(asked);
             let answer = match visitor.visit(&entity.readers, entity.inode, sum) {
                 Ok(Some(answer)) => answer,

@@ -109,7 +109,7 @@ impl NodeProbe for TcpSummaries {
             question: "the own network namespace",
             reason: error.to_string(),
         })?;
-        for (index, entity) in node.entities.exported.iter().enumerate() {
+        for (index, entity) in node.entities.with_netns() {
             let by_pass = by_pass(node.seen, entity);
             let summary = match by_pass.map_or_else(
                 || self.netlink.summary(node.procfs, &visitor, entity),

@@ -127,7 +127,9 @@ fn too_many(spec: &ProbeSpec, entities: &[Entity], slots: &[Option<u32>]) -> Opt
         .metrics
         .iter()
         .any(|metric| metric.scope == Scope::PodAndNode);
-    let waits = |(entity, slot): &(&Entity, &Option<u32>)| entity.processes > 0 && slot.is_none();
+    let waits = |(entity, slot): &(&Entity, &Option<u32>)| {
+        entity.has_netns() && entity.processes > 0 && slot.is_none()
+    };
     let waiting = entities.iter().zip(slots).filter(waits).count();
     (counts_by_slot && waiting > 0)
         .then(|| format!("{waiting} network namespaces too many: they have no numbers"))

@@ -7,11 +7,12 @@ use flate2::write::GzEncoder;
 
 use crate::collector::{Collection, ProbeResult, ProbeState};
 use crate::kernel::own_process::OwnProcess;
+use crate::metrics::POD_INFO;
 use crate::metrics::own::{OwnFigures, ProbeFigures};
 use crate::metrics::protobuf::{self, ProtobufWriter};
 use crate::metrics::text::{self, TextWriter};
 use crate::metrics::writer::{FamilyWriter, Sample, Value};
-use crate::node::EntityKind;
+use crate::node::{EntityKind, PodCounts};
 
 /// About what a series takes.
 const BYTES_PER_SERIES: usize = 128;
@@ -24,6 +25,7 @@ pub struct Surroundings {
     pub reloaded: std::time::Duration,
     pub requests_in_flight: u64,
     pub started: std::time::Duration,
+    pub watch_in_sync: Option<bool>,
 }
 
 /// The formats there are.
@@ -72,6 +74,7 @@ fn families(
     for probe in collection.probes.iter().filter(is_wanted) {
         write_probe(&mut writer, collection, probe);
     }
+    write_pod_info(&mut writer, collection);
     figures(collection, surroundings).write(&mut writer);
     writer.finish()
 }
@@ -92,19 +95,38 @@ fn write_probe(writer: &mut impl FamilyWriter, collection: &Collection, probe: &
     }
 }
 
+fn write_pod_info(writer: &mut impl FamilyWriter, collection: &Collection) {
+    let samples = collection.pod_info.iter().map(|labels| Sample {
+        labels,
+        own_labels: None,
+        value: Value::Integer(1),
+    });
+    writer.family(&POD_INFO, samples);
+}
+
 fn figures(collection: &Collection, surroundings: Surroundings) -> OwnFigures {
     OwnFigures {
         probes: collection.probes.iter().map(figures_of).collect(),
         collection: collection.duration,
-        namespaces: EntityKind::ALL
+        namespaces: EntityKind::OF_NETNS
             .map(|kind| (kind.as_str(), collection.entities.count(kind)))
             .to_vec(),
+        pods: collection.entities.pods.map_or_else(Vec::new, by_state),
+        watch_in_sync: surroundings.watch_in_sync,
         reload_successful: surroundings.reload_successful,
         reloaded: surroundings.reloaded,
         requests_in_flight: surroundings.requests_in_flight,
         process: OwnProcess::now().unwrap_or_default(),
         started: surroundings.started,
     }
+}
+
+fn by_state(pods: PodCounts) -> Vec<(&'static str, usize)> {
+    vec![
+        ("exported", pods.exported),
+        ("waiting", pods.waiting),
+        ("without_process", pods.without_process),
+    ]
 }
 
 fn figures_of(probe: &ProbeResult) -> ProbeFigures {

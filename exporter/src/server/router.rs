@@ -18,6 +18,7 @@ use super::{SharedConfig, debug};
 use crate::collector::Collector;
 use crate::config::Kubernetes;
 use crate::kernel::own_process::{self, thread_cpu};
+use crate::node::PodNames;
 use crate::probes::catalogue::{self, Known};
 
 /// How a reload went: what is in force now, or why nothing changed.
@@ -44,6 +45,7 @@ const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";
 pub struct Router {
     config: SharedConfig,
     collector: Collector,
+    names: PodNames,
     reload: mpsc::Sender<Reload>,
     in_flight: AtomicU64,
     started: Duration,
@@ -51,12 +53,19 @@ pub struct Router {
 }
 
 impl Router {
-    /// A router over the configuration in force. Requests to reload go to `reload`.
-    pub fn new(config: SharedConfig, collector: Collector, reload: mpsc::Sender<Reload>) -> Self {
+    /// A router over the configuration in force and the pods as they are known. Requests to reload
+    /// go to `reload`.
+    pub fn new(
+        config: SharedConfig,
+        collector: Collector,
+        names: PodNames,
+        reload: mpsc::Sender<Reload>,
+    ) -> Self {
         let started = own_process::start_time().unwrap_or_default();
         Self {
             config,
             collector,
+            names,
             reload,
             in_flight: AtomicU64::new(0),
             started,
@@ -86,6 +95,7 @@ impl Router {
                 let exposition = *self.exposition.lock().unwrap_or_else(PoisonError::into_inner);
                 json(&status(
                     &self.config.load(),
+                    self.names.status(),
                     self.collector.latest().as_deref(),
                     exposition,
                 ))
@@ -123,6 +133,7 @@ impl Router {
             reloaded: in_force.since,
             requests_in_flight: self.in_flight.load(Ordering::Relaxed),
             started: self.started,
+            watch_in_sync: self.names.status().map(|it| it.in_sync),
         };
         let format = negotiation::format(headers);
         let compress = negotiation::accepts_gzip(headers);
@@ -150,9 +161,13 @@ impl Router {
 
     async fn ready(&self) -> Answer {
         let in_force = self.config.load_full();
-        if in_force.config.kubernetes == Kubernetes::Required {
-            let reason = "not ready: kubernetes.enabled is true, and this version cannot watch pods";
-            return text(StatusCode::SERVICE_UNAVAILABLE, reason);
+        if in_force.config.kubernetes == Kubernetes::Required
+            && let Some(reason) = self.names.status().and_then(|it| it.reason)
+        {
+            return text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("not ready: pods are not in sync: {reason}"),
+            );
         }
         match self.collector.latest() {
             Some(_) => text(StatusCode::OK, "ready"),

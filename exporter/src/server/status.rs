@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::InForce;
 use crate::collector::{Collection, ProbeStatus};
 use crate::metrics::own::{REVISION, RUSTC, VERSION};
-use crate::node::EntityKind;
+use crate::node::{EntityKind, PodCounts, WatchStatus};
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -14,6 +14,7 @@ pub struct Status<'a> {
     kernel: String,
     node: &'a str,
     config: ConfigStatus<'a>,
+    kubernetes: Option<WatchStatus>,
     collection: Option<CollectionStatus>,
     exposition: Option<ExpositionStatus>,
     problems: Vec<String>,
@@ -42,6 +43,8 @@ struct CollectionStatus {
     duration_seconds: f64,
     cpu_seconds: f64,
     network_namespaces: std::collections::BTreeMap<&'static str, usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pods: Option<PodCounts>,
 }
 
 /// What the last `/metrics` answer took.
@@ -63,6 +66,7 @@ struct Probe<'a> {
 /// Puts the answer together.
 pub fn status<'a>(
     in_force: &'a InForce,
+    kubernetes: Option<WatchStatus>,
     collection: Option<&'a Collection>,
     exposition: Option<ExpositionStatus>,
 ) -> Status<'a> {
@@ -85,14 +89,16 @@ pub fn status<'a>(
             rejected: in_force.rejected.as_deref(),
             warnings: in_force.loaded.warnings.iter().map(ToString::to_string).collect(),
         },
+        kubernetes,
         collection: collection.map(|it| CollectionStatus {
             number: it.number,
             age_seconds: it.started.elapsed().as_secs_f64(),
             duration_seconds: it.duration.as_secs_f64(),
             cpu_seconds: it.cpu.as_secs_f64(),
-            network_namespaces: EntityKind::ALL
+            network_namespaces: EntityKind::OF_NETNS
                 .map(|kind| (kind.as_str(), it.entities.count(kind)))
                 .into(),
+            pods: it.entities.pods,
         }),
         exposition,
         problems: collection

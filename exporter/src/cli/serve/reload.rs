@@ -8,6 +8,7 @@ use super::{in_force, log_loaded};
 use crate::cli::Common;
 use crate::cli::logging::LogLevel;
 use crate::config::{self, Address, Loaded, default_path};
+use crate::node::PodWatch;
 use crate::server::{InForce, ListenError, Listener, ReloadOutcome, Router, Server, overlaps};
 
 /// Holds everything a change of the configuration touches.
@@ -17,6 +18,7 @@ pub struct Reloader {
     in_force: Arc<ArcSwap<InForce>>,
     router: Arc<Router>,
     server: Server,
+    pods: PodWatch,
     level: LogLevel,
 }
 
@@ -26,6 +28,7 @@ impl Reloader {
         in_force: Arc<ArcSwap<InForce>>,
         router: Arc<Router>,
         server: Server,
+        pods: PodWatch,
         level: LogLevel,
     ) -> Self {
         Self {
@@ -33,6 +36,7 @@ impl Reloader {
             in_force,
             router,
             server,
+            pods,
             level,
         }
     }
@@ -97,6 +101,7 @@ impl Reloader {
             // Collections under the same configuration stay valid.
             next.config = Arc::clone(&now.config);
         }
+        self.pods.configure(next.config.pod_watch());
         self.in_force.store(Arc::new(next));
         let what = if is_same {
             "configuration reloaded, nothing changed"

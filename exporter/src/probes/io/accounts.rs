@@ -10,9 +10,34 @@ use crate::node::Entity;
 /// An account, of which there is never another with this number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccountId {
-    /// Inode of the namespace: where to look.
-    pub inode: u64,
+    holder: Holder,
     number: u64,
+}
+
+/// Where to look for the account of an entity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Holder {
+    /// The inode of its namespace.
+    Netns(u64),
+    /// The UID of a pod without a namespace of its own, which is 128 bits in any spelling.
+    Pod(u128),
+}
+
+impl Holder {
+    fn of(entity: &Entity) -> Self {
+        if entity.has_netns() {
+            return Self::Netns(entity.inode);
+        }
+        let digits: String = entity.pod_uid.iter().flat_map(|uid| uid.split('-')).collect();
+        Self::Pod(u128::from_str_radix(&digits, 16).unwrap_or_default())
+    }
+}
+
+impl AccountId {
+    /// Whether it could be the account of an entity, which depends on who is in it.
+    pub fn may_be_of(&self, entity: &Entity) -> bool {
+        self.holder == Holder::of(entity)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -28,10 +53,11 @@ struct Account {
 /// An inode finds the account and does not make it that of the entity: inodes are used again within
 /// a second. It is the same namespace if it has the same cookie or, without cookies, if a process
 /// that was in it still is, or if it is pinned by a mount that was there before. Otherwise the
-/// entity begins anew; a namespace that has lost every process and every mount is gone.
+/// entity begins anew; a namespace that has lost every process and every mount is gone. The UID of a
+/// pod is never used again.
 #[derive(Debug, Default)]
 pub struct Accounts {
-    by_inode: FxHashMap<u64, Account>,
+    by_holder: FxHashMap<Holder, Account>,
     opened: u64,
 }
 
@@ -39,11 +65,12 @@ impl Accounts {
     /// The accounts of `entities`, in their order; all others are closed. `inhabited` are the
     /// accounts that a process says are still that of its entity.
     pub fn settle(&mut self, entities: &[Entity], inhabited: &FxHashSet<AccountId>) -> Vec<AccountId> {
-        let mut old = std::mem::take(&mut self.by_inode);
+        let mut old = std::mem::take(&mut self.by_holder);
         let settle = |entity: &Entity| {
-            let pinned = pin_of(entity);
-            let known = old.remove(&entity.inode);
+            let (pinned, holder) = (pin_of(entity), Holder::of(entity));
+            let known = old.remove(&holder);
             let is_same = |account: &Account| match (account.cookie, entity.cookie) {
+                _ if !entity.has_netns() => true,
                 (Some(before), Some(now)) => before == now,
                 _ => inhabited.contains(&account.id) || (pinned.is_some() && account.pinned == pinned),
             };
@@ -51,7 +78,7 @@ impl Accounts {
             let id = id.unwrap_or_else(|| {
                 self.opened += 1;
                 AccountId {
-                    inode: entity.inode,
+                    holder,
                     number: self.opened,
                 }
             });
@@ -65,7 +92,7 @@ impl Accounts {
                 pinned,
                 total,
             };
-            self.by_inode.insert(entity.inode, account);
+            self.by_holder.insert(holder, account);
             id
         };
         entities.iter().map(settle).collect()
@@ -73,14 +100,14 @@ impl Accounts {
 
     /// Adds to an account; nothing happens if it is closed.
     pub fn add(&mut self, id: AccountId, growth: IoCounters) {
-        if let Some(account) = self.by_inode.get_mut(&id.inode).filter(|it| it.id == id) {
+        if let Some(account) = self.by_holder.get_mut(&id.holder).filter(|it| it.id == id) {
             account.total = account.total.plus(growth);
         }
     }
 
     /// The total of an account.
     pub fn total(&self, id: AccountId) -> IoCounters {
-        let account = self.by_inode.get(&id.inode).filter(|it| it.id == id);
+        let account = self.by_holder.get(&id.holder).filter(|it| it.id == id);
         account.map(|it| it.total).unwrap_or_default()
     }
 }

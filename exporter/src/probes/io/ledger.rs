@@ -142,7 +142,7 @@ impl Ledger {
                 return None;
             };
             let account = self.tracked.get(&process.id)?.account?;
-            (account.inode == entities[entity].inode).then_some(account)
+            account.may_be_of(&entities[entity]).then_some(account)
         };
         processes.iter().filter_map(stayed).collect()
     }
