@@ -213,7 +213,11 @@ fn entities(output: Output, collection: &Collection) -> anyhow::Result<()> {
             entity.kind.as_str().into(),
             pod.map_or_else(|| "-".into(), |pod| format!("{}/{}", pod.namespace, pod.name)),
             entity.netns.clone(),
-            entity.inode.to_string(),
+            if entity.has_netns() {
+                entity.inode.to_string()
+            } else {
+                "-".into()
+            },
             entity.processes.to_string(),
             entity.pod_uid.clone().unwrap_or_else(|| "-".into()),
             entity

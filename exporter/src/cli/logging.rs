@@ -28,8 +28,10 @@ fn targets(debug: bool) -> Targets {
     } else {
         LevelFilter::INFO
     };
-    // Of libraries only what goes wrong.
+    // Of libraries only what goes wrong. The client of the API server would log each attempt that fails,
+    // and what it cannot decode; the pod watch says itself what is wrong.
     Targets::new()
+        .with_target("kube_client", LevelFilter::OFF)
         .with_default(LevelFilter::WARN)
         .with_target(env!("CARGO_CRATE_NAME"), level)
 }

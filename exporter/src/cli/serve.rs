@@ -129,8 +129,10 @@ async fn announce(collector: Collector, in_force: Arc<ArcSwap<InForce>>) {
 fn log_found(collection: &Collection) {
     let entities = &collection.entities;
     tracing::info!(
-        namespaces = entities.all().count(),
-        pods = entities.count(EntityKind::Pod),
+        namespaces = entities.all().filter(|it| it.has_netns()).count(),
+        pods = entities
+            .pods
+            .map_or_else(|| entities.count(EntityKind::Pod), |pods| pods.exported),
         series = collection.probes.iter().map(|probe| probe.status.series).sum::<usize>(),
         took = ?collection.duration,
         "found"

@@ -36,15 +36,16 @@ pub const PROBES: [&str; 22] = [
 const WITHOUT_PROBE: [&str; 2] = ["(self)", "(always)"];
 
 /// Of the metrics that need no probe those that are not built yet, and why.
-pub const NOT_BUILT: [(&str, &str); 5] = [
+pub const NOT_BUILT: [(&str, &str); 2] = [
     ("kubeskoop_exporter_events_total", "there are no events"),
     ("kubeskoop_exporter_events_lost_total", "there are no events"),
-    (
-        "kubeskoop_exporter_kube_watch_up",
-        "the API server is not watched",
-    ),
-    ("kubeskoop_exporter_pods", "the API server is not watched"),
-    ("kubeskoop_pod_info", "the API server is not watched"),
+];
+
+/// What says something of pods and their watch, which a plain host does not have.
+const OF_A_CLUSTER: [&str; 3] = [
+    "kubeskoop_exporter_kube_watch_up",
+    "kubeskoop_exporter_pods",
+    "kubeskoop_pod_info",
 ];
 
 /// A metric of the contract.
@@ -65,6 +66,11 @@ impl Row {
         self.is_of_probe()
             || (WITHOUT_PROBE.contains(&self.probe.as_str())
                 && NOT_BUILT.iter().all(|(name, _)| *name != self.name))
+    }
+
+    /// Whether a plain host has it, too.
+    pub fn is_of_plain_host(&self) -> bool {
+        !OF_A_CLUSTER.contains(&self.name.as_str())
     }
 
     /// Whether it is one of a probe that is built.
