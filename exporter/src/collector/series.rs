@@ -4,6 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::ProbeResult;
 use crate::config::Config;
+use crate::metrics::POD_INFO;
 use crate::metrics::labels::LabelSet;
 use crate::node::{Entities, Entity, EntityKind, Naming, Pod};
 
@@ -22,7 +23,7 @@ pub fn labels_of_machine(config: &Config) -> LabelSet {
     LabelSet::new().with("k8s_node", &config.node_name)
 }
 
-/// The labels of the metric [`POD_INFO`](crate::metrics::POD_INFO).
+/// The labels of the metric [`POD_INFO`].
 pub fn labels_of_pods(entities: &Entities, config: &Config) -> Vec<LabelSet> {
     let named = entities.exported.iter();
     let named = named.filter_map(|entity| Some((entity, entity.pod.as_deref()?)));
@@ -30,8 +31,8 @@ pub fn labels_of_pods(entities: &Entities, config: &Config) -> Vec<LabelSet> {
         let is_host_network = pod.is_host_network.to_string();
         let mut labels = owner(Some(pod), config);
         let own = [&pod.uid, &pod.ip, &entity.netns, &is_host_network];
-        let names = crate::metrics::POD_INFO.extra_labels.iter();
-        names.zip(own).for_each(|(name, value)| labels.push(name, value));
+        let further = POD_INFO.extra_labels.iter().zip(own);
+        further.for_each(|(name, value)| labels.push(name, value));
         add(&mut labels, Some(pod), config);
         labels
     });

@@ -29,53 +29,55 @@ pub struct Pod {
 /// The pods of this node, as of one moment.
 #[derive(Debug, Default, Clone)]
 pub struct Pods {
-    by_uid: FxHashMap<String, Arc<Pod>>,
-    by_config_hash: FxHashMap<String, Arc<Pod>>,
+    /// By UID.
+    known: FxHashMap<String, Arc<Pod>>,
+    /// Static pods, by the hash of their configuration.
+    of_configurations: FxHashMap<String, Arc<Pod>>,
     /// The UID of each namespace and name.
-    by_name: FxHashMap<(String, String), String>,
+    names: FxHashMap<(String, String), String>,
 }
 
 impl Pods {
     /// The pod whose cgroups are named after this UID or, with a static pod, configuration hash.
     pub fn of_cgroup(&self, uid: &str) -> Option<&Arc<Pod>> {
-        self.by_uid.get(uid).or_else(|| self.by_config_hash.get(uid))
+        self.known.get(uid).or_else(|| self.of_configurations.get(uid))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.by_uid.len()
+        self.known.len()
     }
 
     /// `true` if there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_uid.is_empty()
+        self.known.is_empty()
     }
 
     /// Takes in a pod, in place of the one that had its UID or its name.
     pub fn insert(&mut self, pod: Pod) {
         let name = (pod.namespace.clone(), pod.name.clone());
-        if let Some(before) = self.by_name.get(&name).cloned() {
+        if let Some(before) = self.names.get(&name).cloned() {
             self.remove(&before);
         }
         self.remove(&pod.uid);
         let pod = Arc::new(pod);
-        self.by_name.insert(name, pod.uid.clone());
+        self.names.insert(name, pod.uid.clone());
         if let Some(hash) = &pod.config_hash {
-            self.by_config_hash.insert(hash.clone(), Arc::clone(&pod));
+            self.of_configurations.insert(hash.clone(), Arc::clone(&pod));
         }
-        self.by_uid.insert(pod.uid.clone(), pod);
+        self.known.insert(pod.uid.clone(), pod);
     }
 
     /// Forgets a pod.
     pub fn remove(&mut self, uid: &str) {
-        let Some(pod) = self.by_uid.remove(uid) else {
+        let Some(pod) = self.known.remove(uid) else {
             return;
         };
-        self.by_name.remove(&(pod.namespace.clone(), pod.name.clone()));
+        self.names.remove(&(pod.namespace.clone(), pod.name.clone()));
         if let Some(hash) = &pod.config_hash
-            && self.by_config_hash.get(hash).is_some_and(|it| it.uid == uid)
+            && self.of_configurations.get(hash).is_some_and(|it| it.uid == uid)
         {
-            self.by_config_hash.remove(hash);
+            self.of_configurations.remove(hash);
         }
     }
 }

@@ -69,7 +69,7 @@ pub async fn follow(names: PodNames, mut settings: watch::Receiver<WatchSettings
             if wanted.is_wanted {
                 Follower::new(&names, &wanted.node_name).run().await;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         tokio::select! {
             () = follow => {}
@@ -179,7 +179,8 @@ impl<'a> Follower<'a> {
         let events = in_time(WATCH, client.request_events::<PodObject>(request)).await?;
         self.names.in_sync();
         let mut events = pin!(events);
-        let until = tokio::time::Instant::now() + Duration::from_secs(seconds.into()) + GRACE;
+        let asked = Duration::from_secs(seconds.into());
+        let until = tokio::time::Instant::now() + asked + GRACE;
         loop {
             let event = tokio::select! {
                 event = events.next() => event.transpose().map_err(|error| failed(WATCH, error))?,
@@ -189,7 +190,7 @@ impl<'a> Follower<'a> {
             match event {
                 Some(event) => self.take(event)?,
                 None if began.elapsed() < SHORTEST_WATCH => return Err(WatchError::EndedAtOnce),
-                None if began.elapsed() < Duration::from_secs(seconds.into()) - GRACE => {
+                None if began.elapsed() + GRACE < asked => {
                     return Ok(End::Early);
                 }
                 None => return Ok(End::AsAsked),
