@@ -73,3 +73,5 @@ get 2.42 bookworm || {
     exit 1
 }
 get 3 testing || say "SKIP: no Prometheus 3; the tests that need it are left out"
+# The manifests are judged by what they are rendered to.
+scripts/tools-kubernetes.sh

@@ -12,6 +12,7 @@ pub mod gzip;
 pub mod helper;
 pub mod histogram;
 pub mod http;
+pub mod kustomize;
 pub mod log;
 pub mod loss;
 pub mod metrics;
