@@ -75,13 +75,18 @@ check_test() {
     have ip tc || lack "ip and tc (iproute2)" iproute2
     have nft || have iptables || lack "nft or iptables" nftables
     have unshare nsenter setpriv || lack "unshare, nsenter and setpriv (util-linux)" util-linux
+    check_python target/tools/manifests
+}
+
+# check_python DIR: only the making of the virtual environment DIR takes Debian's python3-venv.
+check_python() {
+    [[ -x $1/bin/python ]] || python3 -c 'import ensurepip, venv' 2>/dev/null \
+        || lack "Python 3 with its venv module" python3 python3-venv
 }
 
 check_lint() {
     have git || lack git git
-    # Only the making of the virtual environment takes Debian's python3-venv.
-    [[ -x target/lint-venv/bin/python ]] || python3 -c 'import ensurepip, venv' 2>/dev/null \
-        || lack "Python 3 with its venv module" python3 python3-venv
+    check_python target/lint-venv
 
     # Rust that is to be installed brings both along.
     [[ -z $rust_missing ]] || return 0

@@ -2,6 +2,7 @@
 # Fetches the Prometheus servers that the tests run against into target/tools/:
 #   prometheus-2.42/{prometheus,promtool}   Debian 12's; the tests cannot do without
 #   prometheus-3/{prometheus,promtool}      Debian testing's; left out, visibly, where it can't be had
+# and, by tools-kubernetes.sh, what the manifests are judged with.
 #
 # Nothing is installed. Binaries put there by hand are taken as they are.
 set -euo pipefail
@@ -73,5 +74,4 @@ get 2.42 bookworm || {
     exit 1
 }
 get 3 testing || say "SKIP: no Prometheus 3; the tests that need it are left out"
-# The manifests are judged by what they are rendered to.
 scripts/tools-kubernetes.sh

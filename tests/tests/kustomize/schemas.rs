@@ -39,7 +39,7 @@ fn an_unknown_field_and_a_wrong_type_are_refused() -> Result<()> {
         (
             "DaemonSet",
             "/spec/template/spec/containers/0",
-            json!({"name": "exporter", "imge": "x"}),
+            json!({"name": "exporter", "images": "x"}),
         ),
         ("DaemonSet", "/spec/template/spec/hostPID", json!("yes")),
         ("Service", "/spec/ports/0/port", json!("9102")),
