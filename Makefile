@@ -15,7 +15,7 @@ VM ?=
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-vm lint fmt bench docs
+.PHONY: help run image test test-vm lint fmt bench docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,7 +25,12 @@ run: ## Build the exporter and start it on port 9102 with its built-in defaults 
 	cargo build --release --locked -p kubeskoop-exporter
 	exec $(TARGET_DIR)/release/kubeskoop-exporter serve $(ARGS)
 
-test: ## Run all tests (VM=skip: none in a virtual machine)
+image: ## Build the container image with buildah, as the archive target/image/kubeskoop-exporter.tar
+	@scripts/setup.sh image
+	@scripts/static.sh target/image/kubeskoop-exporter
+	@scripts/image.sh target/image
+
+test: image ## Run all tests (VM=skip: none in a virtual machine)
 	@scripts/setup.sh test
 	cargo build -p kubeskoop-exporter
 	cargo test --workspace
@@ -40,7 +45,7 @@ test-vm: ## Run the tests of tests/vm/tests*.txt on Debian's Linux 6.1 and 6.12 
 	cargo build -p kubeskoop-exporter
 	@tests/vm/run.sh
 
-lint: ## Check formatting, clippy, shell scripts, YAML and spelling
+lint: ## Check formatting, clippy, shell scripts, YAML, the Containerfile and spelling
 	@scripts/setup.sh lint
 	@scripts/lint.sh
 

@@ -13,16 +13,18 @@ const TESTS: &str = "../bpf/tests";
 const CLANGS: [&str; 7] = [
     "clang", "clang-19", "clang-18", "clang-17", "clang-16", "clang-15", "clang-14",
 ];
+/// Of the name of a commit.
+const REVISION_DIGITS: usize = 12;
 
 fn main() {
     println!("cargo::rerun-if-changed={SOURCES}");
     println!("cargo::rerun-if-env-changed=CLANG");
     skeletons(SOURCES, "skeletons.rs");
     skeletons(TESTS, "test_skeletons.rs");
+    println!("cargo::rerun-if-env-changed=BUILD_REVISION");
     println!("cargo::rerun-if-changed=../.git/HEAD");
     println!("cargo::rerun-if-changed=../.git/refs");
-    let revision = first_line(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]));
-    println!("cargo::rustc-env=BUILD_REVISION={revision}");
+    println!("cargo::rustc-env=BUILD_REVISION={}", revision());
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
     println!(
         "cargo::rustc-env=BUILD_RUSTC={}",
@@ -81,6 +83,15 @@ fn clang() -> Option<String> {
     std::env::var("CLANG")
         .ok()
         .or_else(|| CLANGS.into_iter().find(|name| runs(name)).map(str::to_owned))
+}
+
+/// What `$BUILD_REVISION` says, for sources that came without their history; else what git says.
+fn revision() -> String {
+    let given = std::env::var("BUILD_REVISION")
+        .ok()
+        .filter(|given| !given.is_empty());
+    let revision = given.unwrap_or_else(|| first_line(Command::new("git").args(["rev-parse", "HEAD"])));
+    revision.chars().take(REVISION_DIGITS).collect()
 }
 
 fn first_line(command: &mut Command) -> String {

@@ -56,6 +56,7 @@ case ${1:-} in
         step "taplo fmt" env RUST_LOG=warn "$venv/bin/taplo" fmt --check --diff "${toml_files[@]}"
         step "shellcheck" "$venv/bin/shellcheck" "${shell_files[@]}"
         step "yamllint" "$venv/bin/yamllint" --strict "${yaml_files[@]}"
+        step "hadolint" "$venv/bin/hadolint" Containerfile
         step "typos" "$venv/bin/typos"
         step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
         ;;

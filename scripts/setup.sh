@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a task needs and this machine lacks: setup.sh build|test|lint
+# Installs what a task needs and this machine lacks: setup.sh build|static|image|test|lint
 #
 # Debian and its derivatives get it from apt; elsewhere the script names what is missing and fails.
 # With nothing missing it says nothing, asks no network and takes a fraction of a second.
@@ -8,6 +8,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Debian keeps ip, tc and nft out of an unprivileged user's PATH.
 PATH=$PATH:/usr/sbin:/sbin
+
+# shellcheck source=scripts/libelf.sh
+. scripts/libelf.sh
 
 min_rust=$(sed -n 's/^rust-version *= *"\([^"]*\)".*/\1/p' Cargo.toml)
 missing=()          # what is missing, in words
@@ -69,6 +72,18 @@ check_build() {
     have_header libelf.h || lack "libelf's development files" libelf-dev
     have_header zlib.h || lack "zlib's development files" zlib1g-dev
     rust_is_recent || rust_missing=1
+}
+
+# Without a libelf to link, the build makes its own.
+check_static() {
+    [[ $(cc -print-file-name=libc.a) == */* ]] || lack "a libc to link statically" libc6-dev
+    libelf_links || have autoreconf automake autopoint flex bison gawk msgfmt \
+        || lack "what libelf is built with" autoconf automake autopoint flex bison gawk gettext
+}
+
+check_image() {
+    have git || lack git git
+    have buildah || lack buildah buildah
 }
 
 check_test() {
@@ -162,9 +177,12 @@ install_rust() {
 task=${1:-}
 case $task in
     build) check_build ;;
+    # Whether libelf can be linked is seen once it is there.
+    static) scripts/setup.sh build && check_static ;;
+    image) scripts/setup.sh build && check_static && check_image ;;
     test) check_build && check_test ;;
     lint) check_build && check_lint ;;
-    *) die "usage: scripts/setup.sh build|test|lint" ;;
+    *) die "usage: scripts/setup.sh build|static|image|test|lint" ;;
 esac
 
 if [[ -n $rust_missing || ${#missing[@]} -gt 0 ]]; then
