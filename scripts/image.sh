@@ -16,7 +16,8 @@ epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 
 # The storage is as temporary as the containers in it: what stays is the archive.
 work=$(mktemp -d "$directory/.work.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+# The files of an image have its modes, also such as keep a user from removing them.
+trap 'chmod -R u+w "$work" && rm -rf "$work"' EXIT
 export TMPDIR=$work
 image=$work/image
 

@@ -13,6 +13,7 @@ pub mod helper;
 pub mod histogram;
 pub mod http;
 pub mod kustomize;
+pub mod image;
 pub mod log;
 pub mod loss;
 pub mod metrics;
