@@ -178,8 +178,11 @@ task=${1:-}
 case $task in
     build) check_build ;;
     # Whether libelf can be linked is seen once it is there.
-    static) scripts/setup.sh build && check_static ;;
-    image) scripts/setup.sh build && check_static && check_image ;;
+    static | image)
+        scripts/setup.sh build
+        check_static
+        [[ $task == static ]] || check_image
+        ;;
     test) check_build && check_test ;;
     lint) check_build && check_lint ;;
     *) die "usage: scripts/setup.sh build|static|image|test|lint" ;;
