@@ -1,5 +1,6 @@
 //! One module for each thing a test sets up, drives or reads.
 
+pub mod apiserver;
 pub mod cgroup;
 pub mod command;
 pub mod configmap;
