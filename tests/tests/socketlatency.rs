@@ -84,7 +84,7 @@ fn data_that_keeps_coming_does_not_shorten_the_wait() -> Result<()> {
             let began = Instant::now();
             for _ in 0..PIECES {
                 client.write_all(b"more")?;
-                sleep(LATE / PIECES.into());
+                sleep(LATE / u32::from(PIECES));
             }
             server.read_exact(&mut vec![0; 4 * usize::from(PIECES)])?;
             waited = began.elapsed();

@@ -41,10 +41,8 @@ struct Watch {
     shared: Arc<Shared>,
     line: Arc<Line>,
     node: String,
-    /// What the client has seen.
-    revision: u64,
-    /// Nothing is sent of before: the client knows no revision.
-    is_new: bool,
+    /// What the client has seen; none if it wants all there is first.
+    revision: Option<u64>,
     wants_bookmarks: bool,
     ends: u64,
     bookmarks: u64,
@@ -57,9 +55,7 @@ struct Watch {
 impl Watch {
     fn new(shared: &Arc<Shared>, line: &Arc<Line>, request: &Request) -> Self {
         let query = |name: &str| request.query.get(name).map(String::as_str);
-        let revision = query("resourceVersion")
-            .and_then(|it| it.parse().ok())
-            .unwrap_or(0);
+        let revision = query("resourceVersion").and_then(|it| it.parse::<u64>().ok());
         let seconds = query("timeoutSeconds").and_then(|it| it.parse().ok());
         let now = Instant::now();
         let mut state = shared.lock();
@@ -68,8 +64,7 @@ impl Watch {
             shared: Arc::clone(shared),
             line: Arc::clone(line),
             node: node(request).unwrap_or_default().to_owned(),
-            revision,
-            is_new: revision == 0,
+            revision: revision.filter(|&revision| revision > 0),
             wants_bookmarks: query("allowWatchBookmarks") == Some("true"),
             ends: state.ends,
             bookmarks: state.bookmarks,
@@ -155,46 +150,45 @@ impl Watch {
         if self.ends != state.ends {
             return Step::End(Vec::new());
         }
-        if self.is_new {
-            self.is_new = false;
-            self.revision = state.store.revision();
+        let Some(revision) = self.revision else {
+            self.revision = Some(state.store.revision());
             let pods = state.store.list(&self.node, None);
             return Step::Send(pods.iter().map(|(_, pod)| line("ADDED", &pod.json)).collect());
-        }
-        self.news(state)
+        };
+        self.news(state, revision)
     }
 
     /// Events that are due, else a bookmark that is, else the end or a pause.
-    fn news(&mut self, state: &State) -> Step {
+    fn news(&mut self, state: &State, seen: u64) -> Step {
         let delay = match state.fault {
             Some(Fault::Late(delay)) => delay,
             _ => Duration::ZERO,
         };
         let now = Instant::now();
-        let Some(events) = state.store.since(self.revision) else {
+        let Some(events) = state.store.since(seen) else {
             return Step::End(vec![gone_event()]);
         };
-        let mut lines = Vec::new();
+        let (mut lines, mut revision) = (Vec::new(), seen);
         let mut next_due = None;
-        let seen = self.revision;
         for event in events {
             if event.at + delay > now {
                 next_due = Some(event.at + delay);
                 break;
             }
-            self.revision = event.revision;
+            revision = event.revision;
             if let Some((change, pod)) = event.seen_from(&self.node) {
                 lines.push(line(change.as_str(), &pod.json));
             }
         }
+        self.revision = Some(revision);
         if !lines.is_empty() {
             return Step::Send(lines);
         }
         let bookmark_is_due = now >= self.next_bookmark || self.bookmarks != state.bookmarks;
-        if bookmark_is_due || self.revision == seen && now >= self.until {
+        if bookmark_is_due || now >= self.until {
             self.bookmarks = state.bookmarks;
             self.next_bookmark = now + state.bookmark_interval;
-            let bookmark = self.wants_bookmarks.then(|| bookmark(self.revision));
+            let bookmark = self.wants_bookmarks.then(|| bookmark(revision));
             if now >= self.until {
                 return Step::End(bookmark.into_iter().collect());
             }

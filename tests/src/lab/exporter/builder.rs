@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::{Endpoint, Exporter, LAST_WORDS, binary};
 use crate::lab::configmap::ConfigMap;
 use crate::lab::log::Log;
+use crate::lab::node::{Node, spawn_in};
 use crate::lab::process::Guard;
 use crate::lab::wait::patience;
 
@@ -31,6 +32,8 @@ pub struct Builder {
     arguments: Vec<OsString>,
     wrap: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    /// The pid namespace to start it in, if not that of the test.
+    pids: Option<PathBuf>,
 }
 
 /// Where the configuration comes from.
@@ -50,7 +53,15 @@ impl Builder {
             arguments: Vec::new(),
             wrap: Vec::new(),
             environment: Vec::new(),
+            pids: None,
         }
+    }
+
+    /// Runs it on a node where it sees no processes but those of this node.
+    #[must_use]
+    pub fn on(mut self, node: &Node) -> Self {
+        self.pids = Some(node.pids());
+        self.wrap(node.prefix())
     }
 
     /// Gives it a configuration file with this text.
@@ -138,7 +149,10 @@ impl Builder {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        let mut guard = Guard::spawn(&mut command)?;
+        let mut guard = match self.pids {
+            Some(pids) => spawn_in(&pids, &mut command)?,
+            None => Guard::spawn(&mut command)?,
+        };
         let stderr = guard.child().stderr.take().context("the process has no stderr")?;
         let log = Log::follow(stderr)?;
         let endpoint = wait_until_it_listens(&mut guard, &log)
