@@ -4,10 +4,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::exporter::binary;
-use kubeskoop_exporter_tests::lab::kustomize::render_with;
+use kubeskoop_exporter_tests::lab::kustomize::{Objects, build, render_with};
+use kubeskoop_exporter_tests::lab::tools::workspace_root;
 use serde_json::Value;
 
-use crate::renderings;
+use crate::files::text;
+use crate::renderings::{self, COMPONENTS};
 
 #[test]
 fn its_name_stays_the_same_and_its_content_the_base_s_in_every_rendering() -> Result<()> {
@@ -33,6 +35,48 @@ fn an_overlay_can_bring_a_file_of_its_own() -> Result<()> {
         assert_eq!(objects.config()?, "port: 9102", "{resource}");
         let mounted = &objects.pod_spec()?["volumes"][0]["configMap"]["name"];
         assert_eq!(mounted, "kubeskoop-config", "{resource}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_kustomization_that_the_readme_shows_does_what_it_says() -> Result<()> {
+    let readme = text("README.md")?;
+    let (_, after) = readme
+        .split_once("```yaml\n# kustomization.yaml")
+        .context("the README shows none")?;
+    let (shown, _) = after.split_once("```").context("no end")?;
+    let directory = tempfile::Builder::new().tempdir_in(workspace_root()?.join("target"))?;
+    let file = |name: &str| directory.path().join(name);
+    let own = format!("#{}", shown.replace("../kubeskoop-exporter/", "../../"));
+    std::fs::write(file("kustomization.yaml"), own)?;
+    std::fs::write(file("config.yaml"), "interval: 10s\n")?;
+    let objects = Objects::parse(&build(directory.path())?)?;
+    let image = format!(
+        "registry.example/kubeskoop-exporter:{}",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(objects.container()?["image"], image);
+    assert_eq!(objects.config()?, "interval: 10s\n");
+    assert_eq!(objects.pod_spec()?["priorityClassName"], "system-node-critical");
+    for kind in ["ServiceMonitor", "PrometheusRule"] {
+        assert_eq!(
+            objects.one(kind)?["metadata"]["labels"]["release"],
+            "my-release",
+            "{kind}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_readme_tells_what_each_component_does() -> Result<()> {
+    let readme = text("README.md")?;
+    for component in COMPONENTS {
+        ensure!(
+            readme.contains(&format!("\n| `{component}` | ")),
+            "nothing of {component}"
+        );
     }
     Ok(())
 }
