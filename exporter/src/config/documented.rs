@@ -33,7 +33,9 @@ A file that cannot be put in force, or that is gone, changes nothing: the log sa
 
 Flags win over the file, and stay in force over a reload: `--bind ADDR`, `--without-probe NAME` (any number of times),
 `--procfs DIR`, `--no-bpf` (everything is read from files, which costs more).
-The environment variables `NODE_NAME` and `INSPECTOR_NODENAME` name the node, `POD_UID` the pod the exporter runs in.
+The environment variables `NODE_NAME` and `INSPECTOR_NODENAME` name the node, `POD_UID` the pod the exporter runs in. The API
+server is the one that `KUBERNETES_SERVICE_HOST` and `KUBERNETES_SERVICE_PORT` tell every container of a cluster of, with the
+service account's token; outside, with `kubernetes.enabled: true`, that of the file `KUBECONFIG`.
 ";
 
 /// The page.

@@ -13,15 +13,16 @@ mod programs;
 mod scenarios;
 
 use anyhow::{Context, Result, ensure};
-use scenarios::{connections, exposition, files, processes, qdisc, scrape, task_pass, tracers};
+use scenarios::{connections, exposition, files, pods, processes, qdisc, scrape, task_pass, tracers};
 
 type Scenario = (&'static str, fn() -> Result<()>);
 
-const SCENARIOS: [Scenario; 8] = [
+const SCENARIOS: [Scenario; 9] = [
     ("scrape", scrape::run),
     ("task_pass", task_pass::run),
     ("connections", connections::run),
     ("files", files::run),
+    ("pods", pods::run),
     ("processes", processes::run),
     ("qdisc", qdisc::run),
     ("exposition", exposition::run),

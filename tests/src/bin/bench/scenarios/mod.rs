@@ -3,6 +3,7 @@
 pub mod connections;
 pub mod exposition;
 pub mod files;
+pub mod pods;
 pub mod processes;
 pub mod qdisc;
 pub mod scrape;
