@@ -44,11 +44,13 @@ get_kubectl() {
 # The environment is made anew whenever the pins change. Wheels only: building from source would run code that downloads
 # what is not pinned. The operator's schemas are written down once, since loading its models takes seconds.
 get_schemas() {
+    set -e
     cmp -s "$requirements" "$venv/requirements.txt" && return
     say "fetching the schemas of Kubernetes and of the Prometheus operator from PyPI"
     rm -rf "$venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: -r "$requirements"
+    "$venv/bin/pip" install --quiet --no-compile --disable-pip-version-check --only-binary=:all: \
+        -r "$requirements"
     "$venv/bin/python" tests/manifests/operator_schemas.py "$venv/schemas"
     cp "$requirements" "$venv/requirements.txt"
 }
@@ -59,8 +61,15 @@ exec 9>"$tools/.lock-kubernetes"
 flock 9
 trap 'rm -rf "$apt"' EXIT
 
-get_kubectl || {
+get_schemas &
+schemas=$!
+kubectl_there=1
+get_kubectl || kubectl_there=
+wait "$schemas" || {
+    say "the schemas can't be had, and the tests need them"
+    exit 1
+}
+[[ -n $kubectl_there ]] || {
     say "kubectl 1.32 can't be had, and the tests need it"
     exit 1
 }
-get_schemas

@@ -1,6 +1,9 @@
 //! How Prometheus finds the exporter, and what labels the series have then.
 
+use std::process::Command;
+
 use anyhow::{Context, Result, ensure};
+use kubeskoop_exporter_tests::lab::command::output;
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::kustomize::strings;
 use kubeskoop_exporter_tests::lab::tools;
@@ -149,6 +152,34 @@ fn annotations_of_the_plain_overlay_name_port_and_path() -> Result<()> {
     assert_eq!(annotations["prometheus.io/port"], port.to_string());
     assert_eq!(annotations["prometheus.io/path"], "/metrics");
     assert_eq!(annotations["prometheus.io/scheme"], "http");
+    Ok(())
+}
+
+#[test]
+fn prometheus_takes_the_configuration_that_the_readme_shows() -> Result<()> {
+    let readme = text("README.md")?;
+    let (_, after) = readme
+        .split_once("```yaml\n# prometheus.yml\n")
+        .context("the README shows none")?;
+    let (shown, _) = after.split_once("```").context("no end")?;
+    let directory = tempfile::tempdir()?;
+    std::fs::create_dir(directory.path().join("rules"))?;
+    let rules = "rules/kubeskoop-exporter.yaml";
+    std::fs::write(directory.path().join(rules), text(rules)?)?;
+    let file = directory.path().join("prometheus.yml");
+    std::fs::write(&file, shown)?;
+    let said = output(
+        Command::new(tools::promtool("2.42")?)
+            .args(["check", "config"])
+            .arg(&file),
+    )?;
+    ensure!(said.contains("rules found"), "{said}");
+    let config: Value = serde_yaml::from_str(shown)?;
+    let job = &config["scrape_configs"][0];
+    assert_eq!(job["job_name"], "kubeskoop-exporter");
+    let endpoint = endpoint()?;
+    assert_eq!(job["scrape_interval"], endpoint["interval"]);
+    assert_eq!(job["scrape_timeout"], endpoint["scrapeTimeout"]);
     Ok(())
 }
 
