@@ -62,7 +62,8 @@ impl Objects {
         let objects: Result<Vec<Value>, _> = serde_yaml::Deserializer::from_str(yaml)
             .map(Value::deserialize)
             .collect();
-        let objects = objects.with_context(|| format!("no YAML: {yaml}"))?;
+        let mut objects = objects.with_context(|| format!("no YAML: {yaml}"))?;
+        objects.retain(|object| !object.is_null());
         ensure!(!objects.is_empty(), "nothing is rendered");
         Ok(Self(objects))
     }
