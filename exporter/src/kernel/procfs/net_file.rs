@@ -153,10 +153,15 @@ impl NetnsFiles {
     }
 }
 
-/// `false` also where the link may not be read.
+/// Whether a task is in another namespace than this one, or in none any more.
 fn leads_elsewhere(procfs: &ProcFs, task: &str, inode: u64) -> bool {
     match procfs.namespace_inode(&format!("{task}/ns/net")) {
         Ok(now) => now != inode,
-        Err(error) => error.kind() != io::ErrorKind::PermissionDenied,
+        // The links of a task that is ending are closed to more than those of one that lives. Every
+        // namespace has this file: without it the task has no namespace.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            !procfs.path(&format!("{task}/{}", NetFile::Dev)).exists()
+        }
+        Err(_) => true,
     }
 }
