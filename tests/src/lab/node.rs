@@ -16,8 +16,9 @@ use crate::lab::wait::eventually;
 
 const START: Duration = Duration::from_secs(5);
 
-/// How long it lives should the test be killed before it can end it.
-const SECONDS: &str = "600";
+/// The namespaces that others have named are not of this node. It ends by itself should the test be
+/// killed before it can end it.
+const BECOME: &str = "while umount -l /run/netns 2> /dev/null; do :; done; exec sleep 600";
 
 /// A pid namespace whose first process does nothing, and a mount namespace with its `/proc`. What runs
 /// in there ends with it.
@@ -38,10 +39,10 @@ impl Node {
                 "--fork",
                 "--kill-child",
                 "--mount-proc",
-                "--propagation",
-                "slave",
+                "sh",
+                "-c",
+                BECOME,
             ])
-            .args(["sleep", SECONDS])
             .stdin(Stdio::null());
         let parent = Guard::spawn(&mut command)?;
         let pid = parent.pid();

@@ -101,6 +101,14 @@ fn refusal(state: &State, request: &Request, authorization: Option<&[u8]>) -> Op
         let words = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled";
         return Some(Refusal(422, "Invalid", words.to_owned()));
     }
+    let asked = request
+        .query
+        .get("resourceVersion")
+        .and_then(|it| it.parse().ok());
+    if request.kind == Kind::List && asked > Some(state.store.revision()) {
+        let words = "Too large resource version";
+        return Some(Refusal(504, "Timeout", words.to_owned()));
+    }
     let is_expired = state.fault == Some(Fault::GoneContinue) && request.query.contains_key("continue");
     is_expired.then(|| Refusal(410, "Expired", "the continue token has expired".to_owned()))
 }
@@ -130,7 +138,11 @@ pub fn status_object(code: u16, reason: &str, message: &str) -> Value {
 }
 
 fn status(Refusal(code, reason, message): Refusal, fault: Option<&Fault>) -> Answer {
-    let mut answer = whole(status_object(code, reason, &message).to_string(), fault);
+    let mut object = status_object(code, reason, &message);
+    if code == 429 {
+        object["details"] = json!({"retryAfterSeconds": 1});
+    }
+    let mut answer = whole(object.to_string(), fault);
     *answer.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if code == 429 {
         answer.headers_mut().insert(RETRY_AFTER, 1.into());

@@ -1,0 +1,83 @@
+//! Pods that the watch has not told of.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use kubeskoop_exporter_tests::lab::apiserver::{Fault, Kind, new_uid};
+
+use super::support::{
+    Cluster, datagrams_to_closed_port, namespaces, nobody_has_a_wrong_name, noports, object, pods,
+};
+
+const NEVER: Duration = Duration::from_hours(1);
+
+#[test]
+fn a_new_pod_has_its_name_on_the_next_scrape_also_when_the_watch_is_late() -> Result<()> {
+    let cluster = Cluster::start()?;
+    let exporter = cluster.exporter()?;
+    cluster.api.inject(Fault::Late(NEVER));
+    let lists = || cluster.api.count(Kind::List);
+    let before = lists();
+
+    let (_, one) = cluster.pod("one")?;
+    datagrams_to_closed_port(one.netns()?, 5)?;
+    assert_eq!(noports(&exporter.scrape()?, "one"), Some(5.0));
+    assert_eq!(lists() - before, 1, "one look");
+
+    // Nobody else is new: nothing is asked.
+    exporter.scrape()?;
+    exporter.scrape()?;
+    assert_eq!(lists() - before, 1);
+
+    let several: Vec<_> = ["a", "b", "c"]
+        .into_iter()
+        .map(|name| cluster.pod(name))
+        .collect::<Result<_>>()?;
+    let metrics = exporter.scrape()?;
+    for (object, _) in &several {
+        assert_eq!(noports(&metrics, object.name()), Some(0.0), "{}", object.name());
+    }
+    assert_eq!(lists() - before, 2, "one look for all");
+    nobody_has_a_wrong_name(&metrics, &["one", "a", "b", "c"])
+}
+
+#[test]
+fn a_uid_that_nobody_names_waits_without_a_name_and_is_not_asked_for_at_every_scrape() -> Result<()> {
+    let cluster = Cluster::start()?;
+    let exporter = cluster.exporter()?;
+    let object = object("slow");
+    let (unnamed, strange) = (
+        cluster.processes(object.uid()).start()?,
+        cluster.processes(&new_uid()).start()?,
+    );
+    datagrams_to_closed_port(unnamed.netns()?, 8)?;
+    let before = cluster.api.count(Kind::List);
+    let (began, mut scrapes) = (Instant::now(), 0);
+    while began.elapsed() < Duration::from_secs(5) || scrapes < 50 {
+        let metrics = exporter.scrape()?;
+        nobody_has_a_wrong_name(&metrics, &[])?;
+        assert_eq!(namespaces(&metrics, "unknown"), Some(2.0));
+        assert_eq!(
+            (pods(&metrics, "waiting"), pods(&metrics, "exported")),
+            (Some(2.0), Some(0.0))
+        );
+        scrapes += 1;
+    }
+    let lists = cluster.api.count(Kind::List) - before;
+    // At once, and then at intervals that grow from two seconds.
+    assert!((1..=4).contains(&lists), "{lists} lists in {scrapes} scrapes");
+
+    // What was counted meanwhile is not lost.
+    cluster.api.add(&object);
+    super::support::until(&exporter, Duration::from_secs(5), |metrics| {
+        Ok(noports(metrics, "slow") == Some(8.0))
+    })?;
+    let metrics = exporter.scrape()?;
+    assert_eq!(
+        (pods(&metrics, "waiting"), pods(&metrics, "exported")),
+        (Some(1.0), Some(1.0))
+    );
+    drop(strange);
+    assert_eq!(pods(&exporter.scrape()?, "waiting"), Some(0.0));
+    Ok(())
+}
