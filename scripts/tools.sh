@@ -75,3 +75,5 @@ get 2.42 bookworm || {
 }
 get 3 testing || say "SKIP: no Prometheus 3; the tests that need it are left out"
 scripts/tools-kubernetes.sh
+# Real pods.
+scripts/tools-containerd.sh

@@ -43,6 +43,21 @@ impl Cgroup {
         Self::under(&root, relative_path.as_ref())
     }
 
+    /// Makes `relative_path` in every hierarchy of version 1 and in the unified one, parents included,
+    /// as a container runtime does.
+    pub fn everywhere(relative_path: impl AsRef<Path>) -> Result<Vec<Self>> {
+        let mountinfo = read_mounts()?;
+        mounts(&mountinfo)
+            .filter(|mount| matches!(mount.kind, "cgroup" | "cgroup2"))
+            .map(|mount| Self::under(Path::new(mount.point), relative_path.as_ref()))
+            .collect()
+    }
+
+    /// Whether a hierarchy of version 1 is mounted.
+    pub fn has_version_one() -> Result<bool> {
+        Ok(mounts(&read_mounts()?).any(|mount| mount.kind == "cgroup"))
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -114,6 +129,14 @@ impl Drop for Cgroup {
             }
         }
     }
+}
+
+/// The processes in `relative_path` of the unified hierarchy.
+pub fn processes_of(relative_path: &str) -> Result<Vec<u32>> {
+    let root = unified_mount(&read_mounts()?).context("no cgroup2 hierarchy is mounted")?;
+    let file = root.join(relative_path).join("cgroup.procs");
+    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    text.lines().map(|pid| Ok(pid.parse()?)).collect()
 }
 
 /// Removes a directory made here unless somebody uses it (again); false while it is busy.

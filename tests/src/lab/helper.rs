@@ -23,6 +23,15 @@ pub struct Helper {
 impl Helper {
     /// Compiles `tests/helpers/<name>.c`.
     pub fn compile(name: &str) -> Result<Self> {
+        Self::compile_with(name, &[])
+    }
+
+    /// The same, with all it needs in one file, so that it runs where there is no other.
+    pub fn compile_static(name: &str) -> Result<Self> {
+        Self::compile_with(name, &["-static"])
+    }
+
+    fn compile_with(name: &str, options: &[&str]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let program = directory.path().join(name);
         let source = workspace_root()?.join(format!("tests/helpers/{name}.c"));
@@ -36,7 +45,7 @@ impl Helper {
             "-pthread",
             "-o",
         ]);
-        output(cc.arg(&program).arg(source))?;
+        output(cc.arg(&program).args(options).arg(source))?;
         Ok(Self {
             _directory: directory,
             program,

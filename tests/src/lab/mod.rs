@@ -5,6 +5,7 @@ pub mod cgroup;
 pub mod command;
 pub mod configmap;
 pub mod connection;
+pub mod containerd;
 pub mod cpu;
 pub mod exporter;
 pub mod firewall;

@@ -26,7 +26,7 @@ impl Endpoint {
     }
 
     /// The last one that a log tells of, in a line that has come whole.
-    pub(super) fn last_in(log: &str) -> Option<Self> {
+    pub fn last_in(log: &str) -> Option<Self> {
         log.split_inclusive('\n')
             .rev()
             .filter(|line| line.ends_with('\n'))
