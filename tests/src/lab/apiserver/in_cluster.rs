@@ -58,6 +58,14 @@ impl InCluster {
         fs::rename(&next, self.path().join("token")).context("cannot change the token")
     }
 
+    /// The variables that lead to the server.
+    pub fn environment(&self) -> [(String, String); 2] {
+        [
+            ("KUBERNETES_SERVICE_HOST".to_owned(), self.host.clone()),
+            ("KUBERNETES_SERVICE_PORT".to_owned(), self.port.clone()),
+        ]
+    }
+
     /// The words that run a command with the files where a pod has them.
     pub fn prefix(&self) -> Vec<String> {
         let account = self.path().display().to_string();

@@ -14,6 +14,14 @@ pub enum Cgroups {
 }
 
 impl Cgroups {
+    /// Whether this machine has such groups.
+    pub fn is_here(self) -> Result<bool> {
+        match self {
+            Self::V1 => Cgroup::has_version_one(),
+            Self::V2 => Ok(true),
+        }
+    }
+
     /// Shell commands that let nothing else be seen in a mount namespace, and that hide where CNI and runc
     /// keep what is of no use later.
     pub(super) fn mounts(self) -> &'static str {

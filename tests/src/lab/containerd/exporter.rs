@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::{Container, Containerd, Mount, Pod, PodSpec, kubelet};
+use crate::lab::apiserver::InCluster;
 use crate::lab::exporter::Endpoint;
 use crate::lab::http::Response;
 use crate::lab::kustomize::Objects;
@@ -43,6 +44,28 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Files and directories.
     pub mounts: Vec<Mount>,
+}
+
+impl Options {
+    /// A configuration and nothing else.
+    pub fn config(text: &str) -> Self {
+        Self {
+            config: text.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// With a service account, which leads to an API server.
+    #[must_use]
+    pub fn account(mut self, account: &InCluster) -> Self {
+        self.environment.extend(account.environment());
+        self.mounts.push(Mount {
+            from: account.path().to_string_lossy().into_owned(),
+            to: "/var/run/secrets/kubernetes.io/serviceaccount".to_owned(),
+            read_only: true,
+        });
+        self
+    }
 }
 
 impl<'a> PodExporter<'a> {

@@ -9,7 +9,7 @@ use super::{Containerd, IMAGE, cgroups};
 use crate::lab::cgroup::processes_of;
 
 /// What a pod is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct PodSpec {
     /// Its namespace of Kubernetes.
     pub namespace: String,
@@ -21,6 +21,26 @@ pub struct PodSpec {
     pub host_network: bool,
     /// It is in the process namespace that containerd is in.
     pub host_pid: bool,
+}
+
+impl PodSpec {
+    /// A pod with namespaces of its own.
+    pub fn new(namespace: &str, name: &str, uid: &str) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            uid: uid.to_owned(),
+            host_network: false,
+            host_pid: false,
+        }
+    }
+
+    /// The same in the host's network namespace.
+    #[must_use]
+    pub fn on_host_network(mut self) -> Self {
+        self.host_network = true;
+        self
+    }
 }
 
 /// What a container is.
