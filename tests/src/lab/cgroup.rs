@@ -131,14 +131,6 @@ impl Drop for Cgroup {
     }
 }
 
-/// The processes in `relative_path` of the unified hierarchy.
-pub fn processes_of(relative_path: &str) -> Result<Vec<u32>> {
-    let root = unified_mount(&read_mounts()?).context("no cgroup2 hierarchy is mounted")?;
-    let file = root.join(relative_path).join("cgroup.procs");
-    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    text.lines().map(|pid| Ok(pid.parse()?)).collect()
-}
-
 /// Removes a directory made here unless somebody uses it (again); false while it is busy.
 fn remove(path: &Path) -> Result<bool> {
     let mut made = made();

@@ -5,8 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process};
+pub use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::wait::patience;
 

@@ -128,12 +128,12 @@ impl Containerd {
         grpc::call(&self.socket(), &format!("runtime.v1.{method}"), message)
     }
 
-    /// Makes the cgroups of a pod.
-    fn hold_groups(&self, uid: &str) -> Result<()> {
-        self.cgroups
-            .of_pod(uid)?
-            .into_iter()
-            .try_for_each(|group| self.hold(group))
+    /// Makes the control groups of a pod and returns one of them.
+    fn hold_groups(&self, uid: &str) -> Result<PathBuf> {
+        let groups = self.cgroups.of_pod(uid)?;
+        let path = groups.first().context("no control groups")?.path().to_owned();
+        groups.into_iter().try_for_each(|group| self.hold(group))?;
+        Ok(path)
     }
 
     /// Keeps a group until the end, and has the keeper end what is in it.
@@ -190,4 +190,41 @@ fn keeper(directory: &Path, name: &str, group: &Cgroup, cgroups: Cgroups) -> Res
         .env("PATH", path)
         .stdin(Stdio::piped());
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::lab::apiserver::new_uid;
+
+    #[test]
+    fn nothing_is_left_of_it_and_of_a_pod_that_nobody_has_removed() {
+        let containerd = Containerd::start(Cgroups::V2).unwrap();
+        let pod = containerd.run(PodSpec::new("shop", "till", &new_uid())).unwrap();
+        let id = pod.start(&Container::pod(1, 1, 1)).unwrap();
+        let mut traces: Vec<_> = containerd
+            .groups
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|it| it.path().to_owned())
+            .collect();
+        traces.push(format!("/proc/{}", pod.pid(&id).unwrap()).into());
+        traces.push(containerd.directory().to_owned());
+        let name = traces[0].file_name().unwrap().to_owned();
+        traces.push(Path::new("/sys/class/net").join(name));
+        for trace in &traces {
+            assert!(trace.exists(), "{}", trace.display());
+        }
+        // As if the test had been killed.
+        std::mem::forget(pod);
+        drop(containerd);
+        for trace in traces {
+            // Whoever inherits a killed process reaps it a moment later.
+            let gone = eventually(END, || Ok(!trace.exists()));
+            gone.with_context(|| trace.display().to_string()).unwrap();
+        }
+    }
 }

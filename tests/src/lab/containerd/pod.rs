@@ -1,12 +1,12 @@
 //! Pods, as a kubelet has a container runtime run them.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
 use super::cri::{self, Namespace, Profile};
 use super::{Containerd, IMAGE, cgroups};
-use crate::lab::cgroup::processes_of;
 
 /// What a pod is.
 #[derive(Clone, Debug)]
@@ -111,12 +111,14 @@ pub struct Pod<'a> {
     containerd: &'a Containerd,
     spec: PodSpec,
     sandbox: String,
+    /// Its control group, in one of the hierarchies.
+    group: PathBuf,
     config: cri::SandboxConfig,
 }
 
 impl<'a> Pod<'a> {
     pub(super) fn run(containerd: &'a Containerd, spec: PodSpec) -> Result<Self> {
-        containerd.hold_groups(&spec.uid)?;
+        let group = containerd.hold_groups(&spec.uid)?;
         let logs = containerd.directory().join("logs").join(&spec.uid);
         fs::create_dir_all(&logs)?;
         let config = sandbox_config(&spec, &logs.to_string_lossy());
@@ -130,6 +132,7 @@ impl<'a> Pod<'a> {
             containerd,
             spec,
             sandbox: answer.id,
+            group,
             config,
         })
     }
@@ -143,7 +146,7 @@ impl<'a> Pod<'a> {
     pub fn ip(&self) -> Result<String> {
         let answer: cri::SandboxStatusAnswer = self
             .containerd
-            .call("RuntimeService/PodSandboxStatus", &self.id(&self.sandbox))?;
+            .call("RuntimeService/PodSandboxStatus", &id(&self.sandbox))?;
         Ok(answer
             .status
             .and_then(|status| status.network)
@@ -161,17 +164,28 @@ impl<'a> Pod<'a> {
         let created: cri::Id = self.containerd.call("RuntimeService/CreateContainer", &request)?;
         let started: Result<cri::Empty> = self
             .containerd
-            .call("RuntimeService/StartContainer", &self.id(&created.id));
+            .call("RuntimeService/StartContainer", &id(&created.id));
         started.with_context(|| format!("the container {} of {}", container.name, self.spec.name))?;
         Ok(created.id)
     }
 
     /// The process id, on the machine, of the only process of a container.
     pub fn pid(&self, container: &str) -> Result<u32> {
-        let path = format!("{}/{container}", cgroups::path(&self.spec.uid));
-        let pids = processes_of(path.trim_start_matches('/'))?;
-        ensure!(pids.len() == 1, "{pids:?} are in {path}");
+        let pids = processes_of(&self.group.join(container))?;
+        ensure!(pids.len() == 1, "{pids:?} are in {container}");
         Ok(pids[0])
+    }
+
+    /// The process ids, on the machine, of all its processes.
+    pub fn pids(&self) -> Result<Vec<u32>> {
+        let mut pids = Vec::new();
+        for entry in fs::read_dir(&self.group)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                pids.extend(processes_of(&entry.path())?);
+            }
+        }
+        Ok(pids)
     }
 
     /// What a container has written, each line after its time.
@@ -185,14 +199,10 @@ impl<'a> Pod<'a> {
         fs::read_to_string(file).unwrap_or_default()
     }
 
-    fn id(&self, id: &str) -> cri::Id {
-        cri::Id { id: id.to_owned() }
-    }
-
     fn remove(&self) -> Result<()> {
         for method in ["StopPodSandbox", "RemovePodSandbox"] {
             let method = format!("RuntimeService/{method}");
-            let _: cri::Empty = self.containerd.call(&method, &self.id(&self.sandbox))?;
+            let _: cri::Empty = self.containerd.call(&method, &id(&self.sandbox))?;
         }
         Ok(())
     }
@@ -204,6 +214,16 @@ impl Drop for Pod<'_> {
             eprintln!("cannot remove the pod {}: {error:#}", self.spec.name);
         }
     }
+}
+
+fn id(id: &str) -> cri::Id {
+    cri::Id { id: id.to_owned() }
+}
+
+/// The processes in a control group, without those in groups below.
+fn processes_of(group: &Path) -> Result<Vec<u32>> {
+    let text = fs::read_to_string(group.join("cgroup.procs")).with_context(|| group.display().to_string())?;
+    text.lines().map(|pid| Ok(pid.parse()?)).collect()
 }
 
 fn namespaces(spec: &PodSpec) -> cri::NamespaceOption {
