@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # keeper.sh DIRECTORY BRIDGE GROUP MOUNTS COMMAND...: runs COMMAND in the cgroup GROUP and in a mount namespace of its
 # own, in which MOUNTS are made. Once standard input is closed, which the end of a test does however it comes, it ends all
 # that runs in GROUP and in the groups that DIRECTORY/groups names, and removes them, the device BRIDGE and DIRECTORY.
