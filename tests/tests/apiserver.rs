@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::apiserver::{ApiServer, Fault, InCluster, Kind, Kubeconfig, PodObject};
 use kubeskoop_exporter_tests::lab::command::output;
 use kubeskoop_exporter_tests::lab::http::{self, Response};
-use kubeskoop_exporter_tests::lab::wait::eventually;
+use kubeskoop_exporter_tests::lab::wait::{eventually, patience};
 use serde_json::Value;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -22,6 +22,8 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 
 const PODS: &str = "/api/v1/pods?fieldSelector=spec.nodeName%3Dworker";
 const SOON: Duration = Duration::from_secs(5);
+/// How long a client waits for all of a watch.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 fn get(server: &ApiServer, path: &str) -> Result<Response> {
     let token = format!("Bearer {}", server.token());
@@ -51,7 +53,7 @@ struct Watch(Lines<BufReader<ureq::BodyReader<'static>>>);
 impl Watch {
     fn open(server: &ApiServer, more: &str) -> Result<Self> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_recv_body(Some(SOON))
+            .timeout_recv_body(Some(patience(PATIENCE)))
             .build()
             .into();
         let url = format!("{}{PODS}&watch=true&allowWatchBookmarks=true{more}", server.url());
@@ -104,6 +106,7 @@ fn a_list_has_the_pods_of_the_node_and_of_no_other() -> Result<()> {
         second["metadata"]["resourceVersion"],
         server.revision().to_string()
     );
+    assert_eq!(ask(&server, "&resourceVersion=999999")?.0, 504);
     server.inject(Fault::GoneContinue);
     assert_eq!(ask(&server, &format!("&limit=2&continue={go_on}"))?.0, 410);
     let size = list["items"][0].to_string().len();
@@ -265,6 +268,7 @@ fn one_that_is_away_comes_back_on_its_port() -> Result<()> {
     server.inject(Fault::Answer(429));
     let answer = get(&server, PODS)?;
     assert_eq!((answer.status, answer.header("retry-after")), (429, Some("1")));
+    assert!(answer.body.contains("\"retryAfterSeconds\":1"), "{}", answer.body);
     Ok(())
 }
 

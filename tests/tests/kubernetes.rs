@@ -18,3 +18,5 @@ mod names;
 mod secrets;
 #[path = "kubernetes/support.rs"]
 mod support;
+#[path = "kubernetes/switched.rs"]
+mod switched;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::apiserver::Fault;
+use kubeskoop_exporter_tests::lab::wait::eventually;
 
 use super::support::{Cluster, SOON, noports, until, watch_is_up};
 
@@ -46,7 +47,10 @@ fn a_server_that_is_away_is_asked_at_ever_longer_intervals_and_no_two_exporters_
     let (one, other) = (one??, other??);
     for attempts in [&one, &other] {
         assert!((4..=12).contains(&attempts.len()), "{attempts:?}");
-        let gaps: Vec<_> = attempts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let gaps: Vec<_> = attempts
+            .windows(2)
+            .map(|pair| pair[1].abs_diff(pair[0]))
+            .collect();
         let (first, longest) = (gaps[0], gaps.iter().max().context("no gap")?);
         assert!(
             *longest > first * 3 && *longest > Duration::from_secs(4),
@@ -57,5 +61,24 @@ fn a_server_that_is_away_is_asked_at_ever_longer_intervals_and_no_two_exporters_
     let differences = one.iter().zip(&other).map(|(one, other)| one.abs_diff(*other));
     let largest = differences.max().context("no attempt")?;
     assert!(largest > Duration::from_millis(50), "{one:?} {other:?}");
+    Ok(())
+}
+
+#[test]
+fn a_server_that_asks_for_a_pause_is_left_alone_for_as_long() -> Result<()> {
+    let cluster = Cluster::start()?;
+    let exporter = cluster.exporter()?;
+    until(&exporter, SOON, watch_is_up)?;
+    cluster.api.inject(Fault::Answer(429));
+    let refused = || {
+        let requests = cluster.api.requests().into_iter();
+        let refused = requests.filter(|request| request.status == Some(429));
+        refused.map(|request| request.at).collect::<Vec<_>>()
+    };
+    eventually(SOON, || Ok(refused().len() >= 3))?;
+    let at = refused();
+    let shortest = at.windows(2).map(|pair| pair[1].duration_since(pair[0])).min();
+    // What it asks for is a second.
+    assert!(shortest >= Some(Duration::from_secs(1)), "{shortest:?}");
     Ok(())
 }

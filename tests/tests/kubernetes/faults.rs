@@ -4,9 +4,10 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use kubeskoop_exporter_tests::lab::apiserver::Fault;
+use kubeskoop_exporter_tests::lab::apiserver::{Fault, PodObject};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::metrics::Metrics;
+use kubeskoop_exporter_tests::lab::wait::eventually;
 
 use super::support::{
     Cluster, NOPORTS, datagrams_to_closed_port, nobody_has_a_wrong_name, noports, object, of, searched,
@@ -16,10 +17,12 @@ use super::support::{
 /// One fault and how it shows.
 struct Row {
     name: &'static str,
-    begin: fn(&Cluster) -> Result<()>,
-    end: fn(&Cluster) -> Result<()>,
+    begin: fn(&Cluster),
+    /// Whether it takes a new token to end it.
+    renews: bool,
     shows: Shows,
-    /// When the processes of the pod that is added meanwhile appear.
+    /// When the processes of the pod that is added meanwhile appear. What nobody notices goes on until
+    /// somebody is looked for, or the watch should have ended.
     joins: Joins,
 }
 
@@ -47,21 +50,11 @@ const LATER: Duration = Duration::from_secs(45);
 /// After a fault of some seconds pauses are still short; a request that hangs has to end first.
 const HEALED: Duration = Duration::from_secs(45);
 
-fn fault(cluster: &Cluster, fault: Fault) -> Result<()> {
-    cluster.api.inject(fault);
-    Ok(())
-}
-
-fn heal(cluster: &Cluster) -> Result<()> {
-    cluster.api.heal();
-    Ok(())
-}
-
-const fn row(name: &'static str, shows: Shows, begin: fn(&Cluster) -> Result<()>) -> Row {
+const fn row(name: &'static str, shows: Shows, begin: fn(&Cluster)) -> Row {
     Row {
         name,
         begin,
-        end: heal,
+        renews: false,
         shows,
         joins: Joins::During,
     }
@@ -69,31 +62,31 @@ const fn row(name: &'static str, shows: Shows, begin: fn(&Cluster) -> Result<()>
 
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
-    row("watch gone by status", Shows::Down, |it| fault(it, Fault::WatchAnswer(410))),
-    row("watch gone by event", Shows::Down, |it| fault(it, Fault::GoneEvent)),
-    row("history compacted", Shows::Nothing, |it| { it.api.compact(); it.api.end_watches(); Ok(()) }),
-    row("continue token expired", Shows::Nothing, |it| fault(it, Fault::GoneContinue)),
-    row("cut off within an event", Shows::Down, |it| fault(it, Fault::CutInEvent)),
-    row("dropped cleanly once", Shows::Nothing, |it| { it.api.end_watches(); Ok(()) }),
-    row("dropped cleanly again and again", Shows::Down, |it| fault(it, Fault::EndsAtOnce)),
-    Row { joins: Joins::After, ..row("hung watch", Shows::Nothing, |it| fault(it, Fault::HungWatch)) },
-    row("hung request", Shows::DownLater, |it| fault(it, Fault::HungRequest)),
-    row("half open", Shows::DownLater, |it| fault(it, Fault::HalfOpen)),
+    row("watch gone by status", Shows::Down, |it| it.api.inject(Fault::WatchAnswer(410))),
+    row("watch gone by event", Shows::Down, |it| it.api.inject(Fault::GoneEvent)),
+    row("history compacted", Shows::Nothing, |it| { it.api.compact(); it.api.end_watches(); }),
+    row("continue token expired", Shows::Nothing, |it| it.api.inject(Fault::GoneContinue)),
+    row("cut off within an event", Shows::Down, |it| it.api.inject(Fault::CutInEvent)),
+    row("dropped cleanly once", Shows::Nothing, |it| { it.api.end_watches(); }),
+    row("dropped cleanly again and again", Shows::Down, |it| it.api.inject(Fault::EndsAtOnce)),
+    Row { joins: Joins::After, ..row("hung watch", Shows::Nothing, |it| it.api.inject(Fault::HungWatch)) },
+    row("hung request", Shows::DownLater, |it| it.api.inject(Fault::HungRequest)),
+    row("half open", Shows::DownLater, |it| it.api.inject(Fault::HalfOpen)),
     Row {
-        end: |it| it.kubeconfig.set_token(RENEWED),
-        ..row("token expired", Shows::Down, |it| { it.api.accept_tokens(&[RENEWED]); it.api.end_watches(); Ok(()) })
+        renews: true,
+        ..row("token expired", Shows::Down, |it| { it.api.accept_tokens(&[RENEWED]); it.api.end_watches(); })
     },
-    row("unauthorized", Shows::Down, |it| fault(it, Fault::Answer(401))),
-    row("forbidden", Shows::Down, |it| fault(it, Fault::Answer(403))),
-    row("too many requests", Shows::Down, |it| fault(it, Fault::Answer(429))),
-    row("internal error", Shows::Down, |it| fault(it, Fault::Answer(500))),
-    row("unavailable", Shows::Down, |it| fault(it, Fault::Answer(503))),
-    row("garbage", Shows::Down, |it| fault(it, Fault::Garbage)),
-    row("unknown event", Shows::Down, |it| fault(it, Fault::UnknownEvent)),
-    row("away", Shows::Down, |it| fault(it, Fault::Away)),
-    row("connections reset", Shows::Down, |it| fault(it, Fault::Resets)),
-    row("slow answers", Shows::Nothing, |it| fault(it, Fault::Drip(512, Duration::from_millis(20)))),
-    row("late events", Shows::Nothing, |it| fault(it, Fault::Late(Duration::from_secs(2)))),
+    row("unauthorized", Shows::Down, |it| it.api.inject(Fault::Answer(401))),
+    row("forbidden", Shows::Down, |it| it.api.inject(Fault::Answer(403))),
+    row("too many requests", Shows::Down, |it| it.api.inject(Fault::Answer(429))),
+    row("internal error", Shows::Down, |it| it.api.inject(Fault::Answer(500))),
+    row("unavailable", Shows::Down, |it| it.api.inject(Fault::Answer(503))),
+    row("garbage", Shows::Down, |it| it.api.inject(Fault::Garbage)),
+    row("unknown event", Shows::Down, |it| it.api.inject(Fault::UnknownEvent)),
+    row("away", Shows::Down, |it| it.api.inject(Fault::Away)),
+    row("connections reset", Shows::Down, |it| it.api.inject(Fault::Resets)),
+    row("slow answers", Shows::Nothing, |it| it.api.inject(Fault::Drip(512, Duration::from_millis(20)))),
+    row("late events", Shows::Nothing, |it| it.api.inject(Fault::Late(Duration::from_secs(2)))),
 ];
 
 /// What a scrape must hold whatever goes wrong: the pod that was known, and no wrong name.
@@ -120,7 +113,7 @@ fn survives(row: &Row) -> Result<()> {
     })
     .context("before the fault")?;
 
-    (row.begin)(&cluster)?;
+    (row.begin)(&cluster);
     let joins = object("joins");
     cluster.api.add(&joins);
     cluster.api.update(&stays.clone().label("is", "changed"));
@@ -132,17 +125,25 @@ fn survives(row: &Row) -> Result<()> {
     let during = (row.joins == Joins::During).then(start_pod).transpose()?;
     is_shown(row, &exporter).context("during the fault")?;
 
-    (row.end)(&cluster)?;
+    if row.joins == Joins::After {
+        let is_blind = !is_labelled(&exporter.scrape()?, "changed");
+        ensure!(is_blind, "the change has come through");
+    }
+
+    cluster.api.heal();
+    if row.renews {
+        cluster.kubeconfig.set_token(RENEWED)?;
+    }
     let _after = if during.is_none() {
         Some(start_pod()?)
     } else {
         None
     };
-    let is_labelled = |metrics: &Metrics, value: &str| {
-        let labels = [&of("stays")[..], &[("is", value)]].concat();
-        metrics.matching(NOPORTS, &labels).len() == 1
-    };
-    until(&exporter, HEALED, |metrics| {
+    recovers(&cluster, &exporter, &stays)
+}
+
+fn recovers(cluster: &Cluster, exporter: &Exporter, stays: &PodObject) -> Result<()> {
+    until(exporter, HEALED, |metrics| {
         holds(metrics)?;
         let is_named = noports(metrics, "joins") == Some(5.0);
         Ok(is_named && is_labelled(metrics, "changed") && watch_is_up(metrics)?)
@@ -152,13 +153,18 @@ fn survives(row: &Row) -> Result<()> {
         exporter.get("/readyz")?.status == 200,
         "not ready after the fault"
     );
-
     // No process appears: only the watch can tell of it.
-    cluster.api.update(&stays.label("is", "watched"));
-    until(&exporter, AT_ONCE, |metrics| Ok(is_labelled(metrics, "watched"))).context("by the watch")?;
-    drop(during);
+    cluster.api.update(&stays.clone().label("is", "watched"));
+    until(exporter, AT_ONCE, |metrics| Ok(is_labelled(metrics, "watched"))).context("by the watch")?;
+    eventually(AT_ONCE, || Ok(cluster.api.open_watches() == 1)).context("one watch is open")?;
     // Of what stands in a pod its environment is not told either.
-    searched(&[cluster.api.token(), RENEWED, "of-main"], &exporter)
+    searched(&[cluster.api.token(), RENEWED, "of-main"], exporter)
+}
+
+/// Whether the pod that was known has this value of the label that changes.
+fn is_labelled(metrics: &Metrics, value: &str) -> bool {
+    let labels = [&of("stays")[..], &[("is", value)]].concat();
+    metrics.matching(NOPORTS, &labels).len() == 1
 }
 
 fn is_shown(row: &Row, exporter: &Exporter) -> Result<()> {
