@@ -24,4 +24,13 @@ fi
 # With a target named, the flags hold for the exporter alone: what runs while it is built cannot be static.
 RUSTFLAGS="${RUSTFLAGS:-} $rustflags" cargo build --release --locked --target "$target" \
     -p kubeskoop-exporter --features "$feature"
-install -D -- "${CARGO_TARGET_DIR:-target}/$target/release/kubeskoop-exporter" "$file"
+built=${CARGO_TARGET_DIR:-target}/$target/release/kubeskoop-exporter
+
+# A profile is told in names of functions. Those of data, of what is generated for every type and of what is too small
+# to be seen in a profile are a tenth of the binary, and go.
+nameless=$(mktemp)
+trap 'rm -f "$nameless"' EXIT
+readelf --symbols --wide "$built" \
+    | awk '$4 ~ /^(OBJECT|NOTYPE|FILE|TLS)$/ || $3 < 64 || $8 ~ /drop_in_place/ { if ($8 != "") print $8 }' >"$nameless"
+mkdir -p "$(dirname "$file")"
+objcopy --strip-symbols="$nameless" "$built" "$file"
