@@ -8,13 +8,14 @@
 
 use std::error::Error;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use kube::Client;
 use kube::api::{ListParams, Request, VersionMatch, WatchEvent, WatchParams};
 use kube::core::Status;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::access::{self, AccessError};
 use super::backoff::Backoff;
@@ -33,7 +34,7 @@ const GRACE: Duration = Duration::from_secs(10);
 /// A watch that ends sooner has failed.
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// Unknown pods that turn up one after another are looked for together.
-const LOOKS_APART: Duration = Duration::from_millis(300);
+const LISTS_APART: Duration = Duration::from_millis(500);
 
 /// Why the watch is not in sync.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +86,8 @@ struct Follower<'a> {
     version: Option<String>,
     /// The newest state that was told of: no list may be older.
     newest: Option<String>,
+    /// When another list may be asked for.
+    next_list: Instant,
     backoff: Backoff,
 }
 
@@ -103,6 +106,7 @@ impl<'a> Follower<'a> {
             selector: format!("spec.nodeName={node_name}"),
             version: None,
             newest: None,
+            next_list: Instant::now(),
             backoff: Backoff::new(),
         }
     }
@@ -134,7 +138,7 @@ impl<'a> Follower<'a> {
                 End::Early => tokio::time::sleep(self.backoff.after_failure(None)).await,
                 End::SomebodyLooks => {
                     self.version = None;
-                    tokio::time::sleep(LOOKS_APART).await;
+                    tokio::time::sleep_until(self.next_list).await;
                 }
             }
         }
@@ -142,6 +146,7 @@ impl<'a> Follower<'a> {
 
     async fn list(&mut self, client: &Client) -> Result<String, WatchError> {
         self.names.list_begins();
+        self.next_list = Instant::now() + LISTS_APART;
         // If that state cannot be had any more, any will do the next time.
         let newest = self.newest.take();
         let parameters = ListParams {
@@ -180,7 +185,7 @@ impl<'a> Follower<'a> {
         self.names.in_sync();
         let mut events = pin!(events);
         let asked = Duration::from_secs(seconds.into());
-        let until = tokio::time::Instant::now() + asked + GRACE;
+        let until = began + asked + GRACE;
         loop {
             let event = tokio::select! {
                 event = events.next() => event.transpose().map_err(|error| failed(WATCH, error))?,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use kubeskoop_exporter_tests::lab::apiserver::{ApiServer, Fault, Kind, Kubeconfig, PodObject};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
+use kubeskoop_exporter_tests::lab::metrics::Metrics;
 use kubeskoop_exporter_tests::lab::path::Path;
 use kubeskoop_exporter_tests::lab::pod::Pod;
 use kubeskoop_exporter_tests::lab::wait::eventually;
@@ -68,8 +69,9 @@ fn new_pods(api: &ApiServer, exporter: &Exporter) -> Result<()> {
             fault.into_iter().for_each(|fault| api.inject(fault));
             let (object, _pod) = pod(api)?;
             let began = Instant::now();
-            let metrics = exporter.scrape()?;
+            let answer = exporter.get("/metrics")?;
             let took = began.elapsed();
+            let metrics = Metrics::parse(&answer.body)?;
             let is_named = metrics.value("kubeskoop_udp_noports", &[("k8s_pod", object.name())]);
             ensure!(
                 is_named.is_some(),
