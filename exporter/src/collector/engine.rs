@@ -18,6 +18,8 @@ use crate::probes::{Pass, ProbeError, ProbeSpec};
 
 /// The source of probes that a pass serves.
 const PASS_SOURCE: &str = "bpf";
+/// How long a collection waits at most for the names of pods that nobody has named yet.
+const LOOK_PATIENCE: Duration = Duration::from_secs(1);
 /// Parallel reads of procfs hurt large hosts.
 const WORKERS: usize = 2;
 
@@ -82,7 +84,8 @@ impl Engine {
         self.number += 1;
         self.reconfigure(config);
         let mut seen = self.passes.read(self.wants(Pass::Files));
-        let (naming, entities) = self.scan(seen.tasks.as_deref());
+        let (naming, entities, looked) = self.scan(seen.tasks.as_deref(), deadline / 4);
+        let deadline = deadline.saturating_sub(looked);
         if self.wants(Pass::Tracing) {
             match self.passes.trace(&entities) {
                 Ok(traced) => seen.traced = Some(Arc::new(traced)),
@@ -134,17 +137,22 @@ impl Engine {
         }
     }
 
-    /// Who is on the node. A pod may have processes before the watch has told of it: the API server
-    /// is then asked at once, and until it names the pod nothing of it goes out.
-    fn scan(&mut self, tasks: Option<&TaskSnapshot>) -> (Naming, Entities) {
+    /// Who is on the node, and how long it took to look for pods: one may have processes before the
+    /// watch has told of it. The API server is then asked at once, for no longer than `patience`, and
+    /// until it names the pod nothing of it goes out.
+    fn scan(&mut self, tasks: Option<&TaskSnapshot>, patience: Duration) -> (Naming, Entities, Duration) {
         let naming = self.names.naming();
         let entities = self.scanner.scan(&naming, tasks);
-        if entities.unknown_pods.is_empty() || !self.names.look(&entities.unknown_pods) {
-            return (naming, entities);
+        let began = Instant::now();
+        self.names
+            .look(&entities.unknown_pods, LOOK_PATIENCE.min(patience));
+        let looked = began.elapsed();
+        let now = self.names.naming();
+        if !now.names_any(&entities.unknown_pods) {
+            return (naming, entities, looked);
         }
-        let naming = self.names.naming();
-        let entities = self.scanner.scan(&naming, tasks);
-        (naming, entities)
+        let entities = self.scanner.scan(&now, tasks);
+        (now, entities, looked)
     }
 
     /// Probes that did not change keep running with their state.

@@ -10,7 +10,7 @@ use crate::kernel::procfs::NetnsReader;
 
 /// What has numbers of its own on this node: nearly always a network namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum EntityKind {
     /// The namespace of pid 1.
     Host,
@@ -170,12 +170,12 @@ pub struct PodCounts {
 }
 
 impl Entities {
-    /// How many namespaces of a kind there are, exported or not.
+    /// How many of a kind there are, exported or not.
     pub fn count(&self, kind: EntityKind) -> usize {
         self.all().filter(|entity| entity.kind == kind).count()
     }
 
-    /// Every namespace found.
+    /// All that were found, exported or not.
     pub fn all(&self) -> impl Iterator<Item = &Entity> {
         self.exported.iter().chain(&self.hidden)
     }

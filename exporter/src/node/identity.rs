@@ -108,20 +108,21 @@ pub fn entities<'a>(
 enum Lodger<'a> {
     /// The host itself; so does what a pod with a namespace of its own has sent into the host's.
     Nobody,
-    /// A pod without a namespace of its own.
-    Pod(&'a Arc<Pod>),
+    /// A pod without a namespace of its own, and what its cgroups are named after.
+    Pod(&'a Arc<Pod>, &'a str),
     /// A pod that nobody has named yet.
     Unknown,
 }
 
-fn lodger<'a>(process: &Process, naming: &'a Naming) -> Lodger<'a> {
-    let (Naming::Kubernetes(pods), Some(owner)) = (naming, &process.owner) else {
+fn lodger<'a>(process: &'a Process, naming: &'a Naming) -> Lodger<'a> {
+    let owner = process.owner.as_deref();
+    let (Naming::Kubernetes(pods), Some(uid)) = (naming, owner.and_then(|it| it.pod_uid.as_deref())) else {
         return Lodger::Nobody;
     };
-    match owner.pod_uid.as_ref().map(|uid| pods.of_cgroup(uid)) {
-        Some(None) => Lodger::Unknown,
-        Some(Some(pod)) if pod.is_host_network => Lodger::Pod(pod),
-        _ => Lodger::Nobody,
+    match pods.of_cgroup(uid) {
+        None => Lodger::Unknown,
+        Some(pod) if pod.is_host_network => Lodger::Pod(pod, uid),
+        Some(_) => Lodger::Nobody,
     }
 }
 
@@ -134,16 +135,16 @@ fn host_network_pods<'a>(
     let mut found: FxHashMap<&str, Entity> = FxHashMap::default();
     let of_host = |process: &&Process| process.is_leader && process.netns.is_some_and(|it| it.inode == host);
     for process in processes.filter(of_host) {
-        let Lodger::Pod(pod) = lodger(process, naming) else {
+        let Lodger::Pod(pod, uid) = lodger(process, naming) else {
             continue;
         };
-        let entity = found.entry(&pod.uid).or_insert_with(|| Entity {
+        let entity = found.entry(uid).or_insert_with(|| Entity {
             inode: 0,
             cookie: None,
             kind: EntityKind::HostNetworkPod,
             netns: String::new(),
             pod: Some(Arc::clone(pod)),
-            pod_uid: Some(pod.uid.clone()),
+            pod_uid: Some(uid.to_owned()),
             container_id: None,
             processes: 0,
             readers: Vec::new(),
@@ -171,7 +172,7 @@ fn count_pods(entities: &Entities, pods: &Pods) -> PodCounts {
     PodCounts {
         exported: exported.len(),
         waiting: entities.unknown_pods.len(),
-        without_process: pods.len() - exported.len(),
+        without_process: pods.len().saturating_sub(exported.len()),
     }
 }
 
@@ -200,7 +201,7 @@ fn tell_apart<'a>(
         };
         let entity = match lodger {
             Lodger::Nobody => process.netns.and_then(|netns| by_netns.get(&netns)),
-            Lodger::Pod(pod) => by_pod.get(pod.uid.as_str()),
+            Lodger::Pod(_, uid) => by_pod.get(uid),
             Lodger::Unknown => None,
         };
         match entity {

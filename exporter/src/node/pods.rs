@@ -100,6 +100,16 @@ pub enum Naming {
     Kubernetes(Arc<Pods>),
 }
 
+impl Naming {
+    /// Whether one of the pods whose cgroups are named after these UIDs has a name.
+    pub fn names_any(&self, uids: &[String]) -> bool {
+        match self {
+            Self::Plain => false,
+            Self::Kubernetes(pods) => uids.iter().any(|uid| pods.of_cgroup(uid).is_some()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

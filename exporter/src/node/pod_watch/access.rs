@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hyper::header::{HeaderValue, USER_AGENT};
+use kube::client::AuthError;
 use kube::config::{InClusterError, KubeConfigOptions, KubeconfigError};
 use kube::{Client, Config};
 
@@ -22,10 +23,35 @@ pub enum AccessError {
     Nowhere,
     #[error("the service account cannot be used")]
     ServiceAccount(#[from] InClusterError),
-    #[error("the file that KUBECONFIG names cannot be used")]
-    Kubeconfig(#[from] KubeconfigError),
+    #[error("the file that KUBECONFIG names cannot be used: {0}")]
+    Kubeconfig(String),
+    #[error("the credential plugin {0} has failed")]
+    Plugin(String),
     #[error("no client can be made")]
     Client(#[source] kube::Error),
+    #[error("no client was made")]
+    Interrupted(#[from] tokio::task::JoinError),
+}
+
+/// What is wrong with the file, without a word of it: there are passwords in it.
+impl From<KubeconfigError> for AccessError {
+    fn from(error: KubeconfigError) -> Self {
+        match error {
+            KubeconfigError::Parse(_) => Self::Kubeconfig("it is not what it must be".into()),
+            other => Self::Kubeconfig(other.to_string()),
+        }
+    }
+}
+
+/// What is wrong, without a word of what a plugin has said: there could be a token in it.
+impl From<kube::Error> for AccessError {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Auth(AuthError::AuthExecRun { cmd, .. }) => Self::Plugin(cmd),
+            kube::Error::Auth(AuthError::AuthExecParse(_)) => Self::Plugin("of the kubeconfig".into()),
+            other => Self::Client(other),
+        }
+    }
 }
 
 /// Whether this process runs in a pod that may ask the API server.
@@ -52,5 +78,7 @@ pub async fn client() -> Result<Client, AccessError> {
     if let Ok(agent) = HeaderValue::from_str(&format!("kubeskoop-exporter/{VERSION}")) {
         config.headers.push((USER_AGENT, agent));
     }
-    Client::try_from(config).map_err(AccessError::Client)
+    // A plugin may have to be run for credentials.
+    let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await?;
+    Ok(client?)
 }

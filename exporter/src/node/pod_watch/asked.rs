@@ -1,8 +1,8 @@
-//! Which unknown UIDs the API server has been asked for, so that none is asked for too often.
+//! Which unknown UIDs the API server has been asked for, so that it is not asked too often.
 
 use std::time::{Duration, Instant};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
@@ -10,40 +10,39 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 /// UIDs that were asked for and are still unknown.
 #[derive(Debug, Default)]
 pub struct Asked {
-    by_uid: FxHashMap<String, Pause>,
+    uids: FxHashSet<String>,
+    again: Option<Again>,
 }
 
+/// When to ask again for UIDs that nobody has named.
 #[derive(Debug)]
-struct Pause {
-    until: Instant,
-    next: Duration,
+struct Again {
+    at: Instant,
+    pause: Duration,
 }
 
 impl Asked {
-    /// Whether it is time to ask for one of the `unknown`, which then counts as asked for now. A
-    /// UID that nobody names is asked for at ever longer intervals.
+    /// Whether it is time to ask for the `unknown`, which then count as asked for now: at once if one
+    /// of them is new, else at ever longer intervals. An answer is about all of them.
     pub fn is_due(&mut self, unknown: &[String], now: Instant) -> bool {
-        self.by_uid.retain(|uid, _| unknown.contains(uid));
-        let mut is_due = false;
-        for uid in unknown {
-            match self.by_uid.get_mut(uid) {
-                None => {
-                    is_due = true;
-                    let pause = Pause {
-                        until: now + FIRST_PAUSE,
-                        next: FIRST_PAUSE * 2,
-                    };
-                    self.by_uid.insert(uid.clone(), pause);
-                }
-                Some(pause) if pause.until <= now => {
-                    is_due = true;
-                    pause.until = now + pause.next;
-                    pause.next = (pause.next * 2).min(LONGEST_PAUSE);
-                }
-                Some(_) => {}
-            }
+        let is_new = unknown.iter().any(|uid| !self.uids.contains(uid));
+        if is_new || self.uids.len() != unknown.len() {
+            self.uids = unknown.iter().cloned().collect();
         }
-        is_due
+        let pause = match &self.again {
+            _ if unknown.is_empty() => {
+                self.again = None;
+                return false;
+            }
+            Some(again) if !is_new && now < again.at => return false,
+            Some(again) if !is_new => (again.pause * 2).min(LONGEST_PAUSE),
+            _ => FIRST_PAUSE,
+        };
+        self.again = Some(Again {
+            at: now + pause,
+            pause,
+        });
+        true
     }
 }
 
@@ -51,10 +50,14 @@ impl Asked {
 mod tests {
     use super::*;
 
+    fn of(uids: &[&str]) -> Vec<String> {
+        uids.iter().map(ToString::to_string).collect()
+    }
+
     #[test]
-    fn a_uid_is_asked_for_at_once_and_then_at_ever_longer_intervals() {
+    fn uids_are_asked_for_at_once_and_then_at_ever_longer_intervals() {
         let (mut asked, start) = (Asked::default(), Instant::now());
-        let unknown = ["a".to_owned()];
+        let unknown = of(&["a", "b"]);
         let due: Vec<u64> = (0..600)
             .filter(|second| asked.is_due(&unknown, start + Duration::from_secs(*second)))
             .collect();
@@ -64,12 +67,12 @@ mod tests {
     #[test]
     fn a_new_uid_is_due_whoever_else_waits_and_one_that_is_gone_is_forgotten() {
         let (mut asked, now) = (Asked::default(), Instant::now());
-        let of = |uids: &[&str]| uids.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert!(asked.is_due(&of(&["a"]), now));
         assert!(!asked.is_due(&of(&["a"]), now));
         assert!(asked.is_due(&of(&["a", "b"]), now));
         assert!(!asked.is_due(&of(&["b"]), now));
         assert!(asked.is_due(&of(&["a"]), now));
         assert!(!asked.is_due(&[], now));
+        assert!(asked.is_due(&of(&["a"]), now));
     }
 }

@@ -7,6 +7,8 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 const SHORTEST: Duration = Duration::from_millis(500);
 /// Jitter adds up to as much again.
 const LONGEST: Duration = Duration::from_secs(15);
+/// Nobody is left alone for longer.
+const LONGEST_ASKED_FOR: Duration = Duration::from_mins(2);
 /// After so long without a failure the next one is the first again.
 const FORGIVEN: Duration = Duration::from_mins(1);
 
@@ -27,14 +29,14 @@ impl Backoff {
         }
     }
 
-    /// The delay after a failure now, at least what the server has asked for.
+    /// The delay after a failure now, which begins with what the server has asked for.
     pub fn after_failure(&mut self, asked_for: Option<Duration>) -> Duration {
         let now = Instant::now();
         if self.failed.is_some_and(|at| now - at > FORGIVEN) {
             self.delays = delays();
         }
         let delay = self.delays.next().unwrap_or(LONGEST);
-        let delay = delay.max(asked_for.unwrap_or_default());
+        let delay = delay + asked_for.unwrap_or_default().min(LONGEST_ASKED_FOR);
         self.failed = Some(now + delay);
         delay
     }
@@ -66,6 +68,12 @@ mod tests {
     #[test]
     fn a_server_that_asks_for_a_pause_gets_it() {
         let pause = Duration::from_secs(100);
-        assert_eq!(Backoff::new().after_failure(Some(pause)), pause);
+        let delay = Backoff::new().after_failure(Some(pause));
+        assert!(
+            delay >= pause + SHORTEST && delay <= pause + SHORTEST * 2,
+            "{delay:?}"
+        );
+        let endless = Backoff::new().after_failure(Some(Duration::MAX));
+        assert!(endless <= LONGEST_ASKED_FOR + SHORTEST * 2, "{endless:?}");
     }
 }

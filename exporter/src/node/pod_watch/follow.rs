@@ -33,8 +33,17 @@ const WATCH_SECONDS: std::ops::Range<u32> = 120..180;
 const GRACE: Duration = Duration::from_secs(10);
 /// A watch that ends sooner has failed.
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
+/// What a watch that has stood so long is followed by has nothing to do with what was before it.
+const STEADY_WATCH: Duration = Duration::from_secs(10);
+/// The state that was asked for is too old, or is not reached: `Gone`, and `Timeout` of a cluster
+/// that was restored from an earlier state.
+const UNKNOWN_VERSION: [u16; 2] = [410, 504];
 /// Unknown pods that turn up one after another are looked for together.
 const LISTS_APART: Duration = Duration::from_millis(500);
+
+const LONGEST_REASON: usize = 400;
+const LIST: &str = "listing pods";
+const WATCH: &str = "watching pods";
 
 /// Why the watch is not in sync.
 #[derive(Debug, thiserror::Error)]
@@ -57,9 +66,6 @@ enum WatchError {
     #[error("the watch has not ended in time and says nothing")]
     Silent,
 }
-
-const LIST: &str = "listing pods";
-const WATCH: &str = "watching pods";
 
 /// Keeps `names` up to date for as long as there are settings.
 pub async fn follow(names: PodNames, mut settings: watch::Receiver<WatchSettings>) {
@@ -117,6 +123,11 @@ impl<'a> Follower<'a> {
             if !matches!(error, WatchError::Failed { what: WATCH, .. } | WatchError::Silent) {
                 self.version = None;
             }
+            if let WatchError::Refused { what: LIST, status } = &error
+                && UNKNOWN_VERSION.contains(&status.code)
+            {
+                self.newest = None;
+            }
             let pause = self.backoff.after_failure(asked_for(&error));
             self.names.in_trouble(in_words(&error));
             tokio::time::sleep(pause).await;
@@ -135,7 +146,13 @@ impl<'a> Follower<'a> {
             self.version = Some(version.clone());
             match self.watch(&client, &version).await? {
                 End::AsAsked => {}
-                End::Early => tokio::time::sleep(self.backoff.after_failure(None)).await,
+                End::Early => {
+                    let pause = self.backoff.after_failure(None);
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = self.names.look_wanted() => self.version = None,
+                    }
+                }
                 End::SomebodyLooks => {
                     self.version = None;
                     tokio::time::sleep_until(self.next_list).await;
@@ -147,12 +164,10 @@ impl<'a> Follower<'a> {
     async fn list(&mut self, client: &Client) -> Result<String, WatchError> {
         self.names.list_begins();
         self.next_list = Instant::now() + LISTS_APART;
-        // If that state cannot be had any more, any will do the next time.
-        let newest = self.newest.take();
         let parameters = ListParams {
             field_selector: Some(self.selector.clone()),
             version_match: Some(VersionMatch::NotOlderThan),
-            resource_version: Some(newest.unwrap_or_else(|| "0".into())),
+            resource_version: Some(self.newest.clone().unwrap_or_else(|| "0".into())),
             ..ListParams::default()
         };
         let request = Request::new(PODS)
@@ -181,7 +196,10 @@ impl<'a> Follower<'a> {
         let request = Request::new(PODS)
             .watch(&parameters, version)
             .map_err(|error| failed(WATCH, kube::Error::BuildRequest(error)))?;
-        let events = in_time(WATCH, client.request_events::<PodObject>(request)).await?;
+        let events = tokio::select! {
+            events = in_time(WATCH, client.request_events::<PodObject>(request)) => events?,
+            () = self.names.look_wanted() => return Ok(End::SomebodyLooks),
+        };
         self.names.in_sync();
         let mut events = pin!(events);
         let asked = Duration::from_secs(seconds.into());
@@ -196,6 +214,9 @@ impl<'a> Follower<'a> {
                 Some(event) => self.take(event)?,
                 None if began.elapsed() < SHORTEST_WATCH => return Err(WatchError::EndedAtOnce),
                 None if began.elapsed() + GRACE < asked => {
+                    if began.elapsed() > STEADY_WATCH {
+                        self.backoff = Backoff::new();
+                    }
                     return Ok(End::Early);
                 }
                 None => return Ok(End::AsAsked),
@@ -250,7 +271,8 @@ fn asked_for(error: &WatchError) -> Option<Duration> {
     (seconds > 0).then(|| Duration::from_secs(seconds.into()))
 }
 
-/// The error with all that is behind it.
+/// The error with all that is behind it, in a line: an answer that is none of an API server's can be
+/// a whole page.
 fn in_words(error: &WatchError) -> String {
     let mut words = error.to_string();
     let mut next = error.source();
@@ -262,5 +284,6 @@ fn in_words(error: &WatchError) -> String {
         }
         next = source.source();
     }
-    words
+    let line = words.chars().map(|it| if it.is_control() { ' ' } else { it });
+    line.take(LONGEST_REASON).collect()
 }

@@ -9,9 +9,6 @@ use tokio::sync::Notify;
 use super::asked::Asked;
 use crate::node::{Naming, Pod, Pods};
 
-/// How long a collection waits for the answer about UIDs that nobody has named yet.
-const LOOK_PATIENCE: Duration = Duration::from_secs(1);
-
 /// The pods of this node as the API server last told of them.
 #[derive(Debug, Clone, Default)]
 pub struct PodNames {
@@ -33,6 +30,8 @@ struct State {
     /// Why the watch is not in sync.
     trouble: Option<String>,
     asked: Asked,
+    /// Somebody waits for a list that begins from now on.
+    is_look_wanted: bool,
     lists_begun: u64,
     /// How many of those that were begun have an end, good or bad.
     lists_ended: u64,
@@ -75,35 +74,30 @@ impl PodNames {
     }
 
     /// Has the API server asked about pods that are on the node and `unknown`, and waits for the
-    /// answer; `true` if there is one. A server that does not answer is not waited for, and no UID is
-    /// asked for too often.
-    pub fn look(&self, unknown: &[String]) -> bool {
+    /// answer, no longer than `patience`. A server that is known not to answer is not waited for, and
+    /// none is asked too often.
+    pub fn look(&self, unknown: &[String], patience: Duration) {
         let mut state = self.lock();
         let is_due = state.asked.is_due(unknown, Instant::now());
-        if !is_due || !state.is_wanted {
-            return false;
+        if !is_due || !state.is_wanted || state.trouble.is_some() {
+            return;
         }
         // A list that has begun may have been made before the pod was; of the first one that is no
         // concern, since it tells of all pods there were.
         let wanted = if state.is_listed { state.lists_begun + 1 } else { 1 };
         if state.is_listed {
+            state.is_look_wanted = true;
             self.shared.look.notify_one();
         }
-        if state.trouble.is_some() {
-            return false;
-        }
         let waits = |state: &mut State| state.lists_ended < wanted && state.trouble.is_none();
-        let (state, _) = self
-            .shared
-            .listed
-            .wait_timeout_while(state, LOOK_PATIENCE, waits)
-            .unwrap_or_else(PoisonError::into_inner);
-        state.lists_ended >= wanted && state.trouble.is_none()
+        drop(self.shared.listed.wait_timeout_while(state, patience, waits));
     }
 
     /// Until somebody looks for unknown pods.
     pub(super) async fn look_wanted(&self) {
-        self.shared.look.notified().await;
+        while !self.lock().is_look_wanted {
+            self.shared.look.notified().await;
+        }
     }
 
     /// Nothing is known, and it is known whether anything is to be.
@@ -116,7 +110,9 @@ impl PodNames {
     }
 
     pub(super) fn list_begins(&self) {
-        self.lock().lists_begun += 1;
+        let mut state = self.lock();
+        state.lists_begun += 1;
+        state.is_look_wanted = false;
     }
 
     /// These are all pods there are.

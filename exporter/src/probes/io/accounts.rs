@@ -28,15 +28,16 @@ impl Holder {
         if entity.has_netns() {
             return Self::Netns(entity.inode);
         }
-        let digits: String = entity.pod_uid.iter().flat_map(|uid| uid.split('-')).collect();
-        Self::Pod(u128::from_str_radix(&digits, 16).unwrap_or_default())
+        let digits = entity.pod_uid.iter().flat_map(|uid| uid.chars());
+        let digits = digits.filter_map(|digit| digit.to_digit(16));
+        Self::Pod(digits.fold(0, |number, digit| (number << 4) | u128::from(digit)))
     }
 }
 
 impl AccountId {
-    /// Whether it could be the account of an entity, which depends on who is in it.
+    /// Whether it could be the account of an entity, depending on who is in it.
     pub fn may_be_of(&self, entity: &Entity) -> bool {
-        self.holder == Holder::of(entity)
+        entity.has_netns() && self.holder == Holder::Netns(entity.inode)
     }
 }
 
