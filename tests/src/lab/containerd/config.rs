@@ -39,6 +39,10 @@ state = "{directory}/state"
 disabled_plugins = {DISABLED:?}
 [grpc]
 address = "{directory}/socket"
+# It lives for seconds, and its collector would begin while images are still being imported.
+[plugins."io.containerd.gc.v1.scheduler"]
+startup_delay = "1h"
+mutation_threshold = 1000000
 [plugins."io.containerd.grpc.v1.cri"]
 sandbox_image = "{IMAGE}"
 restrict_oom_score_adj = true
