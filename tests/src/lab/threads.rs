@@ -60,14 +60,25 @@ fn number(status: &str, key: &str) -> Result<u64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::process::Command;
+    use std::time::Duration;
+
     use super::*;
+    use crate::lab::process::Guard;
+    use crate::lab::wait::eventually;
 
     #[test]
     fn a_process_has_threads_memory_and_files() {
+        // Not this process: threads of other tests end, and take their switches with them.
+        let mut command = Command::new("sh");
+        let waits =
+            Guard::spawn(command.args(["-c", "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.1; done"])).unwrap();
+        let before = context_switches(waits.pid()).unwrap();
+        eventually(Duration::from_secs(5), || {
+            Ok(context_switches(waits.pid())? > before)
+        })
+        .unwrap();
         let me = std::process::id();
-        let before = context_switches(me).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(5));
-        assert!(context_switches(me).unwrap() > before);
         assert!(resident(me).unwrap() > 100);
         assert!(open_files(me).unwrap() > 2);
     }
