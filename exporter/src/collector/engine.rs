@@ -85,7 +85,6 @@ impl Engine {
         self.reconfigure(config);
         let mut seen = self.passes.read(self.wants(Pass::Files));
         let (naming, entities, looked) = self.scan(seen.tasks.as_deref(), deadline / 4);
-        let deadline = deadline.saturating_sub(looked);
         if self.wants(Pass::Tracing) {
             match self.passes.trace(&entities) {
                 Ok(traced) => seen.traced = Some(Arc::new(traced)),
@@ -93,7 +92,7 @@ impl Engine {
             }
         }
         let scene = Arc::new(Scene { entities, seen });
-        let results = self.read(&scene, deadline);
+        let results = self.read(&scene, deadline.saturating_sub(looked));
         let Scene { mut entities, seen } = Arc::unwrap_or_clone(scene);
         let mut worked = thread_cpu().saturating_sub(cpu);
         let mut outcomes = Vec::new();

@@ -29,7 +29,9 @@ fn readyz_says_no_with_the_reason_where_kubernetes_is_required() -> Result<()> {
     let answer = exporter.get("/readyz")?;
     assert_eq!(answer.status, 503);
     ensure!(
-        answer.body.starts_with("not ready: kubernetes.enabled is true"),
+        answer
+            .body
+            .starts_with("not ready: pods are not in sync: there is no API server to ask"),
         "{}",
         answer.body
     );
