@@ -3,15 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::lab::command::output;
 use crate::lab::netns::Netns;
-use crate::lab::tools::workspace_root;
+use crate::lab::tools::{Found, found_once, workspace_root};
 
 const NAME: &str = "kubeskoop-exporter";
 
@@ -19,11 +18,8 @@ const NAME: &str = "kubeskoop-exporter";
 ///
 /// One that is there is taken as it is: whoever runs the tests makes the image first.
 pub fn archive() -> Result<PathBuf> {
-    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    FOUND
-        .get_or_init(|| find().map_err(|error| format!("{error:#}")))
-        .clone()
-        .map_err(|error| anyhow!(error))
+    static FOUND: Found = Found::new();
+    found_once(&FOUND, find)
 }
 
 fn find() -> Result<PathBuf> {

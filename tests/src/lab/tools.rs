@@ -1,8 +1,20 @@
 //! Programs that `make test` has put under `target/tools`.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+
+/// Where something is, or why it is nowhere, once that has been found out.
+pub type Found = OnceLock<Result<PathBuf, String>>;
+
+/// What `find` has found when it was first asked.
+pub fn found_once(found: &Found, find: fn() -> Result<PathBuf>) -> Result<PathBuf> {
+    found
+        .get_or_init(|| find().map_err(|error| format!("{error:#}")))
+        .clone()
+        .map_err(|error| anyhow!(error))
+}
 
 /// The root of the workspace.
 pub fn workspace_root() -> Result<PathBuf> {
