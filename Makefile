@@ -15,7 +15,7 @@ VM ?=
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run image test test-vm lint fmt bench docs
+.PHONY: help run image test test-vm lint fmt bench docs mixin
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,3 +61,7 @@ bench: ## Run the benchmark (ARGS="...")
 docs: ## Regenerate docs/metrics.md and docs/config.md from the exporter itself
 	@scripts/setup.sh build
 	@scripts/docs.sh
+
+mixin: ## Render mixin/ to rules/ and dashboards/
+	@scripts/setup.sh mixin
+	@scripts/mixin.sh

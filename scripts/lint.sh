@@ -49,11 +49,13 @@ case ${1:-} in
         step "cargo fmt" cargo fmt --all
         step "clang-format" "$venv/bin/clang-format" -i "${c_files[@]}"
         step "taplo fmt" env RUST_LOG=warn "$venv/bin/taplo" fmt "${toml_files[@]}"
+        step "jsonnetfmt" scripts/mixin.sh --format
         ;;
     "")
         step "cargo fmt" cargo fmt --all --check
         step "clang-format" "$venv/bin/clang-format" --dry-run --Werror "${c_files[@]}"
         step "taplo fmt" env RUST_LOG=warn "$venv/bin/taplo" fmt --check --diff "${toml_files[@]}"
+        step "mixin" scripts/mixin.sh --check
         step "shellcheck" "$venv/bin/shellcheck" "${shell_files[@]}"
         step "yamllint" "$venv/bin/yamllint" --strict "${yaml_files[@]}"
         step "hadolint" "$venv/bin/hadolint" Containerfile

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a task needs and this machine lacks: setup.sh build|static|image|test|lint
+# Installs what a task needs and this machine lacks: setup.sh build|static|image|test|lint|mixin
 #
 # Debian and its derivatives get it from apt; elsewhere the script names what is missing and fails.
 # With nothing missing it says nothing, asks no network and takes a fraction of a second.
@@ -91,7 +91,10 @@ check_test() {
     have nft || have iptables || lack "nft or iptables" nftables
     have unshare nsenter setpriv || lack "unshare, nsenter and setpriv (util-linux)" util-linux
     check_python target/tools/manifests
+    check_mixin
 }
+
+check_mixin() { have jsonnet jsonnetfmt || lack "jsonnet and jsonnetfmt" jsonnet; }
 
 # check_python DIR: only the making of the virtual environment DIR takes Debian's python3-venv.
 check_python() {
@@ -102,6 +105,7 @@ check_python() {
 check_lint() {
     have git || lack git git
     check_python target/lint-venv
+    check_mixin
 
     # Rust that is to be installed brings both along.
     [[ -z $rust_missing ]] || return 0
@@ -185,7 +189,8 @@ case $task in
         ;;
     test) check_build && check_test ;;
     lint) check_build && check_lint ;;
-    *) die "usage: scripts/setup.sh build|static|image|test|lint" ;;
+    mixin) check_mixin ;;
+    *) die "usage: scripts/setup.sh build|static|image|test|lint|mixin" ;;
 esac
 
 if [[ -n $rust_missing || ${#missing[@]} -gt 0 ]]; then

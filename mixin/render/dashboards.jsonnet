@@ -1,0 +1,2 @@
+// Dashboards, a file each.
+(import '../mixin.libsonnet').grafanaDashboards
