@@ -51,6 +51,7 @@ fn protobuf_is_compressed_where_that_is_accepted() -> Result<()> {
     let exporter = exporter()?;
     let fields = [("Accept", PROTOBUF), ("Accept-Encoding", "gzip")];
     let answer = exporter.get_with("/metrics", &fields)?;
+    assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.header("content-encoding"), Some("gzip"));
     assert_eq!(answer.header("content-type"), Some(PROTOBUF));
     let bytes = gunzip(&answer.bytes)?;
