@@ -22,7 +22,7 @@ render() {
     yaml alerts.jsonnet "$1/rules/kubeskoop-alerts.yaml"
     yaml rules.jsonnet "$1/rules/kubeskoop-rules.yaml"
     yaml prometheusrule.jsonnet "$1/rules/prometheusrule.yaml"
-    jsonnet --multi "$1/dashboards" mixin/render/dashboards.jsonnet >/dev/null
+    jsonnet --string --multi "$1/dashboards" mixin/render/dashboards.jsonnet >/dev/null
 }
 
 check() {

@@ -1,2 +1,4 @@
 // Dashboards, a file each.
-(import '../mixin.libsonnet').grafanaDashboards
+local dashboards = (import '../mixin.libsonnet').grafanaDashboards;
+
+{ [file]: std.manifestJsonEx(dashboards[file], '  ') for file in std.objectFields(dashboards) }
