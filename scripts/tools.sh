@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Fetches the Prometheus servers that the tests run against into target/tools/:
-#   prometheus-2.42/{prometheus,promtool}   Debian 12's; the tests cannot do without
-#   prometheus-3/{prometheus,promtool}      Debian testing's; left out, visibly, where it can't be had
+# Fetches the servers that the tests run, and the program that comes with each, into target/tools/:
+#   prometheus-2.42/{prometheus,promtool}          Debian 12's; the tests cannot do without
+#   alertmanager/{prometheus-alertmanager,amtool}  Debian 12's; the tests cannot do without
+#   prometheus-3/{prometheus,promtool}             Debian testing's; left out, visibly, where it can't be had
 # and, by tools-kubernetes.sh, what the manifests are judged with.
 #
 # Nothing is installed. Binaries put there by hand are taken as they are.
@@ -16,51 +17,63 @@ apt=$tools/.apt
 
 say() { printf 'tools: %s\n' "$*" >&2; }
 
-# runs DIR VERSION: both binaries are in DIR, of that version, and start on this machine. They come from one
-# build, so promtool speaks for both.
+# version DIR PROGRAM: what the program says of itself.
+version() { "$1/$2" --version 2>&1 | head -n 1; }
+
+# runs DIR VERSION SERVER PROGRAM: both are in DIR, of that version, and start on this machine. They come from one
+# build, so the program speaks for both.
 runs() {
-    [[ -x $1/prometheus && $("$1/promtool" --version 2>&1) == "promtool, version $2"* ]]
+    [[ -x $1/$3 && -x $1/$4 && $(version "$1" "$4") == "$4, version $2"* ]]
 }
 
-# download SUITE MIRROR: leaves that mirror's Prometheus unpacked in $apt/root.
+# download SUITE MIRROR PACKAGE...: leaves those of the packages that the mirror has unpacked in $apt/root.
 download() {
     local package packages=()
     debian_state "$apt" "$1" "$2" || return 1
-    # Debian 12 has promtool in the package prometheus, later releases have it apart.
-    for package in prometheus promtool; do
+    for package in "${@:3}"; do
         ! debian_has "$apt" "$package" || packages+=("$package")
     done
     debian_unpack "$apt" "${packages[@]}"
 }
 
-# get VERSION SUITE: puts that version, which is to be found in that suite, into prometheus-VERSION.
+# get DIR VERSION SUITE SERVER PROGRAM: puts the server and its program, which are to be found in that suite in
+# that version, into DIR.
 get() {
-    local version=$1 suite=$2 dir=$tools/prometheus-$1 mirror found place
-    runs "$dir" "$version" && return 0
+    local dir=$tools/$1 version=$2 suite=$3 server=$4 program=$5 mirror found place
+    runs "$dir" "$version" "$server" "$program" && return 0
     if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
-        say "Prometheus $version is missing and there is no apt to fetch it:" \
-            "put prometheus and promtool into ${dir#"$PWD"/}/"
+        say "$server $version is missing and there is no apt to fetch it:" \
+            "put $server and $program into ${dir#"$PWD"/}/"
         return 1
     fi
 
-    say "fetching Prometheus $version from Debian $suite"
+    say "fetching $server $version from Debian $suite"
     mapfile -t found < <(debian_mirrors)
     for mirror in "${found[@]}"; do
         place="${mirror/\/\/*@/\/\/} $suite" # without a password that the address may hold
-        if ! download "$suite" "$mirror"; then
-            say "$place: $(debian_error "$apt" || echo "no package prometheus")"
+        # The program is in the package of the server, or has one of its own name.
+        if ! download "$suite" "$mirror" "$server" "$program"; then
+            say "$place: $(debian_error "$apt" || echo "no package $server")"
             continue
         fi
-        if ! runs "$apt/root/usr/bin" "$version"; then
-            say "what $place has is not a Prometheus $version that runs here:" \
-                "$("$apt/root/usr/bin/promtool" --version 2>&1 | head -n 1)"
+        if ! runs "$apt/root/usr/bin" "$version" "$server" "$program"; then
+            say "what $place has is not a $server $version that runs here:" \
+                "$(version "$apt/root/usr/bin" "$program")"
             continue
         fi
-        rm -rf "$dir" && mkdir -p "$dir" && mv "$apt"/root/usr/bin/{prometheus,promtool} "$dir/" || return 1
-        say "got $("$dir/promtool" --version 2>&1 | head -n 1)"
+        rm -rf "$dir" && mkdir -p "$dir" && mv "$apt/root/usr/bin/"{"$server","$program"} "$dir/" || return 1
+        say "got $(version "$dir" "$program")"
         return 0
     done
     return 1
+}
+
+# must WHAT GET...: what the tests cannot do without.
+must() {
+    get "${@:2}" || {
+        say "$1 can't be had, and the tests need it"
+        exit 1
+    }
 }
 
 mkdir -p "$tools"
@@ -69,11 +82,9 @@ exec 9>"$tools/.lock"
 flock 9
 trap 'rm -rf "$apt"' EXIT
 
-get 2.42 bookworm || {
-    say "Prometheus 2.42 can't be had, and the tests need it"
-    exit 1
-}
-get 3 testing || say "SKIP: no Prometheus 3; the tests that need it are left out"
+must "Prometheus 2.42" prometheus-2.42 2.42 bookworm prometheus promtool
+must "Alertmanager 0.25" alertmanager 0.25 bookworm prometheus-alertmanager amtool
+get prometheus-3 3 testing prometheus promtool || say "SKIP: no Prometheus 3; the tests that need it are left out"
 scripts/tools-kubernetes.sh
 # Real pods.
 scripts/tools-containerd.sh
