@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fetches the servers that the tests run, and the program that comes with each, into target/tools/:
 #   prometheus-2.42/{prometheus,promtool}          Debian 12's; the tests cannot do without
-#   alertmanager/{prometheus-alertmanager,amtool}  Debian 12's; the tests cannot do without
+#   alertmanager/{prometheus-alertmanager,amtool}  Debian 12's; the tests cannot do without. Debian's reads templates
+#                                                  below /usr/share, which lie in alertmanager/share
 #   prometheus-3/{prometheus,promtool}             Debian testing's; left out, visibly, where it can't be had
 # and, by tools-kubernetes.sh, what the manifests are judged with.
 #
@@ -61,7 +62,8 @@ get() {
                 "$(version "$apt/root/usr/bin" "$program")"
             continue
         fi
-        rm -rf "$dir" && mkdir -p "$dir" && mv "$apt/root/usr/bin/"{"$server","$program"} "$dir/" || return 1
+        rm -rf "$dir" && mkdir -p "$dir/share" && mv "$apt/root/usr/bin/"{"$server","$program"} "$dir/" \
+            && mv "$apt/root/usr/share/prometheus" "$dir/share/" || return 1
         say "got $(version "$dir" "$program")"
         return 0
     done

@@ -22,5 +22,3 @@ mod renderings;
 mod rules;
 #[path = "kustomize/schemas.rs"]
 mod schemas;
-#[path = "prometheus/server.rs"]
-mod server;

@@ -1,21 +1,17 @@
 //! Real Prometheus servers scrape the exporter.
 
-use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::netns::Netns;
+use kubeskoop_exporter_tests::lab::prometheus::{self, JOB, Prometheus, Setup};
 use kubeskoop_exporter_tests::lab::relay::Relay;
 use kubeskoop_exporter_tests::lab::tools;
 use kubeskoop_exporter_tests::lab::traffic::udp_to_closed_port;
 use kubeskoop_exporter_tests::lab::wait::eventually;
-use server::{Prometheus, Setup};
-
-#[path = "prometheus/server.rs"]
-mod server;
 
 /// How long a number may take to become visible; it is scraped every second.
 const VISIBLE: Duration = Duration::from_secs(30);
@@ -40,14 +36,14 @@ fn prometheus_2_42_reads_what_is_exported() -> Result<()> {
 fn prometheus_2_42_with_native_histograms_reads_protobuf() -> Result<()> {
     let setup = Setup {
         arguments: &["--enable-feature=native-histograms"],
-        job: None,
+        ..Setup::default()
     };
     is_read_by(&tools::prometheus("2.42")?, setup, PROTOBUF)
 }
 
 #[test]
 fn prometheus_3_reads_what_is_exported() -> Result<()> {
-    match prometheus_3("prometheus_3_reads_what_is_exported")? {
+    match prometheus::newest("prometheus_3_reads_what_is_exported")? {
         Some(program) => is_read_by(&program, Setup::default(), TEXT),
         None => Ok(()),
     }
@@ -56,10 +52,10 @@ fn prometheus_3_reads_what_is_exported() -> Result<()> {
 #[test]
 fn prometheus_3_reads_protobuf_where_it_is_told_to() -> Result<()> {
     let setup = Setup {
-        arguments: &[],
         job: Some("scrape_protocols: [PrometheusProto, OpenMetricsText1.0.0, PrometheusText0.0.4]"),
+        ..Setup::default()
     };
-    match prometheus_3("prometheus_3_reads_protobuf_where_it_is_told_to")? {
+    match prometheus::newest("prometheus_3_reads_protobuf_where_it_is_told_to")? {
         Some(program) => is_read_by(&program, setup, PROTOBUF),
         None => Ok(()),
     }
@@ -69,7 +65,7 @@ fn prometheus_3_reads_protobuf_where_it_is_told_to() -> Result<()> {
 fn prometheus_2_42_reads_native_histograms() -> Result<()> {
     let setup = Setup {
         arguments: &["--enable-feature=native-histograms"],
-        job: None,
+        ..Setup::default()
     };
     native_histograms_are_read_by(&tools::prometheus("2.42")?, setup)
 }
@@ -79,22 +75,11 @@ fn prometheus_3_reads_native_histograms() -> Result<()> {
     let setup = Setup {
         arguments: &["--enable-feature=native-histograms"],
         job: Some("scrape_protocols: [PrometheusProto]"),
+        ..Setup::default()
     };
-    match prometheus_3("prometheus_3_reads_native_histograms")? {
+    match prometheus::newest("prometheus_3_reads_native_histograms")? {
         Some(program) => native_histograms_are_read_by(&program, setup),
         None => Ok(()),
-    }
-}
-
-/// The newest server, where it could be installed.
-fn prometheus_3(test: &str) -> Result<Option<PathBuf>> {
-    match tools::prometheus("3") {
-        Ok(program) => Ok(Some(program)),
-        Err(error) => {
-            // Unlike what a macro prints, this is shown when the test has passed, too.
-            writeln!(std::io::stderr(), "SKIP {test}: {error:#}")?;
-            Ok(None)
-        }
     }
 }
 
@@ -102,7 +87,7 @@ fn is_read_by(program: &Path, setup: Setup<'_>, content_type: &str) -> Result<()
     let netns = Netns::new("prometheus")?;
     let exporter = Exporter::builder().config(CONFIG).start()?;
     let relay = Relay::to(exporter.addr()?)?;
-    let prometheus = Prometheus::start(program, setup, relay.addr())?;
+    let prometheus = Prometheus::start(program, setup, &[relay.addr()])?;
     let read = the_target_is_up(&prometheus)
         .and_then(|()| the_node_has_a_counter(&prometheus))
         .and_then(|()| datagrams_become_visible(&prometheus, &netns));
@@ -140,7 +125,7 @@ fn native_histograms_are_read_by(program: &Path, setup: Setup<'_>) -> Result<()>
     };
     eventually(VISIBLE, || Ok(count()? > 10.0)).context("no ticks")?;
     let before = count()?;
-    let prometheus = Prometheus::start(program, setup, exporter.addr()?)?;
+    let prometheus = Prometheus::start(program, setup, &[exporter.addr()?])?;
     the_target_is_up(&prometheus)?;
     let number = |expression: &str| -> Result<f64> {
         let series = prometheus.query(expression)?;
@@ -165,7 +150,9 @@ fn native_histograms_are_read_by(program: &Path, setup: Setup<'_>) -> Result<()>
 }
 
 fn the_target_is_up(prometheus: &Prometheus) -> Result<()> {
-    let up = eventually(VISIBLE, || has_value(prometheus, "up{job=\"kubeskoop\"}", "1"));
+    let up = eventually(VISIBLE, || {
+        has_value(prometheus, &format!("up{{job=\"{JOB}\"}}"), "1")
+    });
     up.with_context(|| match prometheus.get("/api/v1/targets") {
         Ok(targets) => format!("the target is not up: {targets}"),
         Err(error) => format!("the target is not up, and no state is told: {error:#}"),

@@ -1,5 +1,6 @@
 //! One module for each thing a test sets up, drives or reads.
 
+pub mod alertmanager;
 pub mod apiserver;
 pub mod cgroup;
 pub mod command;
@@ -25,7 +26,9 @@ pub mod path;
 pub mod pod;
 pub mod proc;
 pub mod process;
+pub mod prometheus;
 pub mod relay;
+pub mod server;
 pub mod sockets;
 pub mod threads;
 pub mod tools;

@@ -43,6 +43,16 @@ pub fn prometheus(version: &str) -> Result<PathBuf> {
     tool(&format!("prometheus-{version}/prometheus"))
 }
 
+/// The server of Alertmanager.
+pub fn alertmanager() -> Result<PathBuf> {
+    tool("alertmanager/prometheus-alertmanager")
+}
+
+/// What comes with Alertmanager.
+pub fn amtool() -> Result<PathBuf> {
+    tool("alertmanager/amtool")
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

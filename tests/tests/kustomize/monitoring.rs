@@ -6,13 +6,13 @@ use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::command::output;
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
 use kubeskoop_exporter_tests::lab::kustomize::strings;
+use kubeskoop_exporter_tests::lab::prometheus::{Prometheus, Series, Setup};
 use kubeskoop_exporter_tests::lab::tools;
 use kubeskoop_exporter_tests::lab::wait::eventually;
 use serde_json::{Value, json};
 
 use crate::files::{below, text};
 use crate::renderings;
-use crate::server::{Prometheus, Series, Setup};
 
 /// How long a series may take to become visible; it is scraped every second.
 const VISIBLE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -97,11 +97,8 @@ fn the_own_pod_s_labels_never_shadow_those_of_the_series() -> Result<()> {
         let fields = config.as_object_mut().context("no object")?;
         fields.retain(|_, value| value != "" && *value != json!([]));
     }
-    let job = format!(
-        "honor_labels: true\n    relabel_configs: {}",
-        Value::from(configs)
-    );
-    let series = scraped(&job)?;
+    let job = json!({"honor_labels": true, "relabel_configs": configs});
+    let series = scraped(&job.to_string())?;
     for one in &series {
         let labels = one.labels.as_object().context("no labels")?;
         let names: Vec<&str> = labels.keys().map(String::as_str).collect();
@@ -130,10 +127,10 @@ fn scraped(job: &str) -> Result<Vec<Series>> {
     let config = "interval: 0\nkubernetes: {enabled: false, nodeName: node-b}\n";
     let exporter = Exporter::builder().config(config).start()?;
     let setup = Setup {
-        arguments: &[],
         job: Some(job),
+        ..Setup::default()
     };
-    let prometheus = Prometheus::start(&tools::prometheus("2.42")?, setup, exporter.addr()?)?;
+    let prometheus = Prometheus::start(&tools::prometheus("2.42")?, setup, &[exporter.addr()?])?;
     let mut series = Vec::new();
     let found = eventually(VISIBLE, || {
         series = prometheus.query("kubeskoop_tcp_outsegs")?;
