@@ -1,1 +1,12 @@
-{ grafanaDashboards+:: {} }
+// All dashboards, and what they are made of; each part may be overridden.
+(import 'queries.libsonnet')
++ (import 'variables.libsonnet')
++ (import 'annotations.libsonnet')
++ (import 'tables.libsonnet')
++ (import 'overview.libsonnet')
++ (import 'node.libsonnet')
++ (import 'pod.libsonnet')
++ (import 'dns.libsonnet')
++ (import 'ingress.libsonnet')
++ (import 'resets.libsonnet')
++ (import 'jitter.libsonnet')
