@@ -1,17 +1,16 @@
-// Marks of alerts.
+// Marks of alerts, for as long as they fire.
 local annotation = import '../lib/annotation.libsonnet';
 
 {
   _annotations+:: {
-    local config = $._config,
+    local mark(expr, text) = annotation.query('Alerts', 'red', expr, '{{alertname}}', text, ['alertname', 'severity']),
 
-    alerts(names, selector):: annotation.query(
-      'Alerts',
-      'red',
-      $._queries.alerts(names, selector),
-      '{{alertname}}',
-      std.join(' ', ['{{%s}}' % label for label in [config.namespaceLabel, config.podLabel, config.netnsLabel, config.nodeLabel]]),
-      ['alertname', 'severity'],
+    alerts(names, selector):: mark($._queries.alerts(names, selector), $._queries.whose),
+
+    // One for all places where an alert fires, of which a cluster may have many.
+    alertsByName(names, selector):: mark(
+      'count by (alertname, severity) (%s)' % $._queries.alerts(names, selector),
+      '',
     ),
   },
 }

@@ -21,7 +21,7 @@ local guide = import 'guide.libsonnet';
       $,
       'kubeskoop-ingress.json',
       'Ingress and connections',
-      'Choose the pod of the ingress first, then that of its upstream. 499: the client gave up first. 502: no connection to the upstream, or a broken one. 503: no upstream left, or throttled. 504: the answer of the upstream is late. Have request_time, upstream_connect_time and upstream_response_time of the access log at hand.',
+      'Choose the pod of the ingress first, then that of its upstream. 499: the client gave up first. 502: no connection to the upstream, or a broken one, or its name does not resolve (see DNS time-outs). 503: no upstream left, or throttled. 504: the answer of the upstream is late. Have request_time, upstream_connect_time and upstream_response_time of the access log at hand.',
       alertsOf.ingress,
       [
         queries.rate('tcpext_listendrops'),

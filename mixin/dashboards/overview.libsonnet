@@ -59,7 +59,10 @@ local alertsOf = import 'alerts-of.libsonnet';
     local nodeTable = panel.table(
       'Nodes',
       'The nodes with the highest values of each column (up to %d of each), at the end of the time shown, over the last %s. Drops, resets and the like are sums over all pods of the node. Look for the node that differs from the others. Next: the node leads to its page.' % [nodes, config.rateInterval],
-      [target.rows('topk(%d, %s)' % [nodes, column[2]]) for column in columns],
+      [
+        target.rows('topk(%d, max by (%s, %s) (%s))' % [nodes, config.clusterLabel, config.nodeLabel, column[2]])
+        for column in columns
+      ],
       [{ field: config.nodeLabel, title: 'Node', links: [tables.toNode] }]
       + (if config.showMultiCluster then [{ field: config.clusterLabel, title: 'Cluster' }] else [])
       + std.mapWithIndex(
@@ -125,7 +128,7 @@ local alertsOf = import 'alerts-of.libsonnet';
       'Overview',
       'The cluster: alerts, traffic and trouble, nodes, the worst pods, and the exporters themselves.',
       $._variables.ofCluster,
-      [$._annotations.alerts(alertsOf.all, selector)],
+      [$._annotations.alertsByName(alertsOf.all, selector)],
       [
         {
           row: panel.row('Alerts, exporters'),

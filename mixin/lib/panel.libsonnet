@@ -125,7 +125,11 @@ local legend(mode, calcs) = {
         {
           id: 'organize',
           options: {
-            excludeByName: { Time: true, Value: !std.member([column.field for column in columns], 'Value') },
+            excludeByName: {
+              Time: true,
+              __name__: true,
+              Value: !std.member([column.field for column in columns], 'Value'),
+            },
             indexByName: { [columns[i].field]: i for i in std.range(0, std.length(columns) - 1) },
             renameByName: {},
           },
@@ -133,7 +137,6 @@ local legend(mode, calcs) = {
       ],
       options: {
         cellHeight: 'sm',
-        footer: { show: false, reducer: ['sum'] },
         frameIndex: 0,
         showHeader: true,
         sortBy: sortBy,

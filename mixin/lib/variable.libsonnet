@@ -24,7 +24,7 @@ local target = import 'target.libsonnet';
     datasource: target.datasource,
     query: { query: query, refId: 'Variable' },
     regex: '',
-    current: {},
+    current: { selected: false, text: '', value: '' },
     hide: 0,
     includeAll: false,
     multi: false,

@@ -16,13 +16,15 @@ function(mixin) {
 
   states: panel.table(
     'Probes',
-    'The state of each probe, and where its numbers come from. failed: /status of the exporter and its log say why. not_applicable: the kernel or the machine has not got what it measures, and that is no fault. A probe that is not in the list is off. Next: for failed ones, kubeskoop-exporter list probes on the node says what is missing.',
-    [target.rows(queries.ofNode('(%s == 1)' % series('kubeskoop_exporter_probe_state')))],
+    'The state of each probe, where its numbers come from, and on how many of the chosen nodes. failed: /status of the exporter and its log say why. not_applicable: the kernel or the machine has not got what it measures, and that is no fault. A probe that is not in the list is off. Next: for failed ones, kubeskoop-exporter list probes on the node says what is missing.',
+    [target.rows('count by (probe, state, source) (%s)' % queries.ofNode(
+      '(%s == 1)' % series('kubeskoop_exporter_probe_state'),
+    ))],
     [
-      { field: config.nodeLabel, title: 'Node' },
       { field: 'probe', title: 'Probe' },
       { field: 'state', title: 'State' },
       { field: 'source', title: 'Source' },
+      { field: 'Value', title: 'Nodes' },
     ],
     [{ displayName: 'State', desc: false }],
   ) { w:: 12 },
