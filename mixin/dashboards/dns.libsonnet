@@ -35,7 +35,7 @@ local guide = import 'guide.libsonnet';
           'epm',
           [queries.top(
             '60 * ' + queries.nodeRecord(queries.sum('conntrack_insertfailed'), queries.selectors.nodeRecords),
-            '{{%s}}' % $._config.nodeLabel,
+            queries.node,
           )],
         ),
       ],

@@ -39,7 +39,8 @@ local guide = import 'guide.libsonnet';
       [
         {
           row: panel.row('Does the process run? Queues and timers up, TIME_WAIT down, established up: it is throttled'),
-          panels: [sockets.queues, sockets.established, tcp.timeouts, latencies.socket, latencies.socketSlow, tcp.retransmissions],
+          panels: [sockets.queues, sockets.established, tcp.timeouts]
+                  + [latencies.socket, latencies.socketSlow, tcp.retransmissions],
         },
         {
           row: panel.row('The node: the hypervisor holds the CPU'),
@@ -61,7 +62,8 @@ local guide = import 'guide.libsonnet';
         },
         {
           row: panel.row('State of the kernel, and the way of packets through it'),
-          panels: [machine.orphans, conntrack.fill, conntrack.lookups, latencies.kernel, latencies.device, packets.qdiscBacklog]
+          panels: [machine.orphans, conntrack.fill, conntrack.lookups]
+                  + [latencies.kernel, latencies.device, packets.qdiscBacklog]
                   + [latencies.kernelSlow { w:: 12 }, latencies.deviceSlow { w:: 12 }],
         },
       ],

@@ -63,7 +63,8 @@ local alertsOf = import 'alerts-of.libsonnet';
         },
         {
           row: panel.row('Virtio, softirqs'),
-          panels: [machine.virtio { w:: 12 }, machine.virtioBuckets, machine.softirqBuckets, machine.softirqRuns, machine.softirqSlow { w:: 24 }],
+          panels: [machine.virtio { w:: 12 }, machine.virtioBuckets]
+                  + [machine.softirqBuckets, machine.softirqRuns, machine.softirqSlow { w:: 24 }],
         },
         {
           row: panel.row('Latencies of the node, over all its network namespaces'),
@@ -109,7 +110,8 @@ local alertsOf = import 'alerts-of.libsonnet';
         },
         {
           row: panel.row('IP, virtual servers (probes that are off by default)'),
-          panels: [packets.ip, packets.ipLoss, packets.ipFragments, machine.ipvs { w:: 12 }, machine.ipvsBits { w:: 12 }],
+          panels: [packets.ip, packets.ipLoss, packets.ipFragments]
+                  + [machine.ipvs { w:: 12 }, machine.ipvsBits { w:: 12 }],
         },
         {
           row: panel.row('The exporter'),

@@ -86,7 +86,8 @@ local alertsOf = import 'alerts-of.libsonnet';
         },
         {
           row: panel.row('Datagrams'),
-          panels: [udp.noPorts, udp.receiveErrors, udp.sendErrors, udp.noPortsPart, udp.ignoredMulticast, packets.noSocket],
+          panels: [udp.noPorts, udp.receiveErrors, udp.sendErrors]
+                  + [udp.noPortsPart, udp.ignoredMulticast, packets.noSocket],
         },
         {
           row: panel.row('Packets lost'),

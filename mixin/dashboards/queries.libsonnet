@@ -6,6 +6,7 @@ local target = import '../lib/target.libsonnet';
     local queries = self,
     local config = $._config,
     local interval = config.grafanaIntervalVar,
+    local cluster = if config.showMultiCluster then ' {{%s}}' % config.clusterLabel else '',
     local labels = [config.nodeLabel, config.namespaceLabel, config.podLabel, config.netnsLabel],
 
     selectors: {
@@ -35,10 +36,10 @@ local target = import '../lib/target.libsonnet';
 
     scopes: {
       // Nodes of which all may be chosen, so only the worst are shown.
-      host: queries.scope(queries.selectors.host, '{{%s}}' % config.nodeLabel, config.topPods),
+      host: queries.scope(queries.selectors.host, queries.node, config.topPods),
       // The chosen pod. The node tells where it ran at the time.
-      pod: queries.scope(queries.selectors.pod, '{{%s}}' % config.nodeLabel, null),
-      dnsPods: queries.scope(queries.selectors.dnsPods, '{{%s}}' % config.podLabel, config.topPods),
+      pod: queries.scope(queries.selectors.pod, queries.node, null),
+      dnsPods: queries.scope(queries.selectors.dnsPods, '{{%s}}' % config.podLabel + cluster, config.topPods),
     },
 
     // Queries about the series of a selector. `whose` is the end of their legends; with `limit` only so many are shown.
@@ -76,7 +77,7 @@ local target = import '../lib/target.libsonnet';
       else
         'sum by (%s) (%s)' % [std.join(', ', ['le'] + by), scope.rateOf(histogram + '_bucket')],
       quantile(quantile, histogram, legend, by=[]):: self.range(
-        'histogram_quantile(%s, %s)' % [quantile, whole(histogram, by + [config.nodeLabel, config.podLabel])],
+        'histogram_quantile(%s, %s)' % [quantile, whole(histogram, by + queries.labels)],
         legend,
       ),
       quantiles(histogram, what, by=[]):: [
@@ -119,11 +120,13 @@ local target = import '../lib/target.libsonnet';
         queries.selectors.nodeRecords,
         quantile,
       ],
-      legend + ' {{%s}}' % config.nodeLabel,
+      legend + ' ' + queries.node,
     ),
 
+    // In legends: the node.
+    node: '{{%s}}' % config.nodeLabel + cluster,
     // Who it is, in the legend of lists of the worst: a pod, or a network namespace of a plain host, or a node.
-    whose: std.join(' ', ['{{%s}}' % label for label in labels[1:] + labels[:1]]),
+    whose: std.join(' ', ['{{%s}}' % label for label in labels[1:] + labels[:1]]) + cluster,
     top(expr, legend=queries.whose):: target.range('topk(%d, %s)' % [config.topPods, expr], legend),
 
     // Gives series the labels of a pod, also where they are empty: a link of a table needs a column for each. The value

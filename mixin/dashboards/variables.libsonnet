@@ -24,7 +24,7 @@ local variable = import '../lib/variable.libsonnet';
       'label_values(kubeskoop_tcp_currestab{%s,%s}, %s)' % [selectors.exporter, config.hostSelector, config.nodeLabel],
     ) + variable.orAll,
 
-    // No All: there may be a hundred thousand pods. Without Kubernetes there is no pod, the value is empty, and matches.
+    // No All: there may be a hundred thousand pods. Without Kubernetes there is none: the value is empty, and matches.
     namespace: variable.query(
       'namespace',
       'Namespace',

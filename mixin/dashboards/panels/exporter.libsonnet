@@ -9,7 +9,7 @@ function(mixin) {
   local rateOf(metric) = 'rate(%s[%s])' % [series(metric), config.grafanaIntervalVar],
   local of(expr, legend) = target.range(
     'topk(%d, %s)' % [config.topPods, queries.ofNode(expr)],
-    legend + ' {{%s}}' % config.nodeLabel,
+    legend + ' ' + queries.node,
   ),
   local now(metric, legend) = of(series(metric), legend),
   local perMinute(metric, legend) = of('60 * ' + rateOf(metric), legend),
@@ -35,7 +35,7 @@ function(mixin) {
     'short',
     [target.range(
       'bottomk(%d, %s)' % [config.topPods, queries.ofNode(series('kubeskoop_exporter_probe_up'))],
-      '{{probe}} {{%s}}' % config.nodeLabel,
+      '{{probe}} ' + queries.node,
     )],
   ) { w:: 12 },
 
