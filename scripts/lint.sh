@@ -3,18 +3,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-venv=target/lint-venv
-requirements=scripts/lint-requirements.txt
-
-# The environment is made anew whenever the pins change. Wheels only: building from source would run
-# code that downloads what is not pinned.
-make_venv() {
-    cmp -s "$requirements" "$venv/requirements.txt" && return
-    rm -rf "$venv"
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: -r "$requirements"
-    cp "$requirements" "$venv/requirements.txt"
-}
+# shellcheck source=scripts/lint-venv.sh
+. scripts/lint-venv.sh
 
 # sources PATTERN...: the files of the project that match, new ones not yet added to git among them.
 sources() {

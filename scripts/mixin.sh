@@ -4,25 +4,17 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# shellcheck source=scripts/lint-venv.sh
+. scripts/lint-venv.sh
+
 jsonnetfmt=(jsonnetfmt -n 2 --max-blank-lines 2 --string-style s --comment-style s)
 
 mapfile -t sources < <(find mixin -name '*.jsonnet' -o -name '*.libsonnet' | sort)
 
-# yaml PROGRAM FILE: renders the program to a file of YAML.
-yaml() {
-    {
-        echo '# Rendered from mixin/ by make mixin.'
-        jsonnet --string "mixin/render/$1"
-    } >"$2"
-}
-
 # render DIRECTORY: everything, into DIRECTORY/rules and DIRECTORY/dashboards.
 render() {
-    mkdir -p "$1/rules" "$1/dashboards"
-    yaml alerts.jsonnet "$1/rules/kubeskoop-alerts.yaml"
-    yaml rules.jsonnet "$1/rules/kubeskoop-rules.yaml"
-    yaml prometheusrule.jsonnet "$1/rules/prometheusrule.yaml"
-    jsonnet --string --multi "$1/dashboards" mixin/render/dashboards.jsonnet >/dev/null
+    make_venv
+    jsonnet mixin/render.jsonnet | "$venv/bin/python" scripts/render.py "$1"
 }
 
 check() {

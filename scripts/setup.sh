@@ -189,7 +189,7 @@ case $task in
         ;;
     test) check_build && check_test ;;
     lint) check_build && check_lint ;;
-    mixin) check_mixin ;;
+    mixin) check_mixin && check_python target/lint-venv ;;
     *) die "usage: scripts/setup.sh build|static|image|test|lint|mixin" ;;
 esac
 
