@@ -5,9 +5,11 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
+use crate::lab::http;
 use crate::lab::server::Server;
 use crate::lab::tools;
 
@@ -86,6 +88,17 @@ impl Alertmanager {
     /// Where it listens.
     pub fn addr(&self) -> SocketAddr {
         self.0.addr()
+    }
+
+    /// Sends it alerts, each with its labels.
+    pub fn send<'a>(&self, alerts: impl IntoIterator<Item = &'a BTreeMap<String, String>>) -> Result<()> {
+        let alerts: Vec<Value> = alerts
+            .into_iter()
+            .map(|labels| json!({ "labels": labels }))
+            .collect();
+        let answer = http::post_json(self.addr(), "/api/v2/alerts", &Value::from(alerts).to_string())?;
+        ensure!(answer.status == 200, "{}: {}", answer.status, answer.body);
+        Ok(())
     }
 
     /// The alerts that have arrived and have not ended, those that are inhibited too.

@@ -78,6 +78,13 @@ pub fn post(address: SocketAddr, path: &str, body: &str) -> Result<Response> {
     answer.and_then(read).with_context(|| format!("POST {url}"))
 }
 
+/// POSTs `body`, which is JSON and said to be, to `path` on a connection of its own.
+pub fn post_json(address: SocketAddr, path: &str, body: &str) -> Result<Response> {
+    let url = format!("http://{address}{path}");
+    let answer = agent().post(&url).content_type("application/json").send(body);
+    answer.and_then(read).with_context(|| format!("POST {url}"))
+}
+
 /// GETs `path` from the server that listens on the socket file `socket`.
 pub fn get_unix(socket: &Path, path: &str, headers: &[(&str, &str)]) -> Result<Response> {
     let context = || format!("GET {path} from {}", socket.display());
