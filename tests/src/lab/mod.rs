@@ -20,6 +20,7 @@ pub mod kustomize;
 pub mod log;
 pub mod loss;
 pub mod metrics;
+pub mod mixin;
 pub mod netns;
 pub mod node;
 pub mod path;
