@@ -106,7 +106,7 @@ function(config) {
           and
           increase(kubeskoop_conntrack_invalid{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
           >
-          %(conntrackInvalidRatio)g * increase(kubeskoop_ip_inreceives{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+          %(conntrackInvalidRatio)g * increase(kubeskoop_netdev_rxpackets{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         )
       ||| % config,
       'for': config.episodeFor,
@@ -147,7 +147,7 @@ function(config) {
         and
         increase(kubeskoop_packetloss_netfilter{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         >
-        %(netfilterDropsRatio)g * increase(kubeskoop_ip_inreceives{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        %(netfilterDropsRatio)g * increase(kubeskoop_netdev_rxpackets{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
       ||| % config,
       'for': config.episodeFor,
       keep_firing_for: config.keepFiringFor,
