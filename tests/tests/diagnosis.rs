@@ -10,6 +10,8 @@ use site::Site;
 
 #[path = "diagnosis/alerts.rs"]
 mod alerts;
+#[path = "diagnosis/chosen.rs"]
+mod chosen;
 #[path = "diagnosis/dashboards.rs"]
 mod dashboards;
 #[path = "diagnosis/faults.rs"]

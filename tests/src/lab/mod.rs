@@ -8,6 +8,7 @@ pub mod configmap;
 pub mod connection;
 pub mod containerd;
 pub mod cpu;
+pub mod dashboard;
 pub mod exporter;
 pub mod firewall;
 pub mod guest;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::alertmanager::Alert;
 use kubeskoop_exporter_tests::lab::wait::eventually;
 
-use crate::site::{Labels, NAMESPACE, NODE, PLAIN, Site, Watched};
+use crate::site::{Labels, NODE, PLAIN, Site, Watched};
 
 /// That connections are reset is no cause.
 const SYMPTOM: &str = "KubeSkoopTCPResets";
@@ -22,7 +22,7 @@ const EVALUATION: Duration = Duration::from_secs(20);
 pub fn of_each_fault_arrive_with_the_names_of_its_pod(site: &Site) -> Result<()> {
     let alerts = site.alerts_of_all_faults(NODE, Watched::names)?;
     for pod in &site.pods {
-        let place = format!("pod {NAMESPACE}/{} on {NODE}", pod.fault.pod);
+        let place = format!("pod {}/{} on {NODE}", pod.fault.namespace, pod.fault.pod);
         is_told(&alerts, pod, &pod.names(), &place)?;
     }
     Ok(())
@@ -61,8 +61,7 @@ fn is_told(alerts: &[Alert], pod: &Watched, labels: &Labels, place: &str) -> Res
 }
 
 pub fn are_of_the_cause_alone(site: &Site) -> Result<()> {
-    site.alerts_of_all_faults(NODE, Watched::names)?;
-    site.alerts_of_all_faults(PLAIN, Watched::netns)?;
+    site.wait_for_all_alerts()?;
     sleep(LATER);
     let in_cluster = site.alerts_of_all_faults(NODE, Watched::names)?;
     let on_host = site.alerts_of_all_faults(PLAIN, Watched::netns)?;

@@ -15,9 +15,10 @@ use crate::place::{Clock, Place};
 /// What goes on at a place until the clock stops.
 pub type Happening = fn(&mut Place, &Clock) -> Result<()>;
 
-/// A pod with a fault.
+/// A pod with a fault, or, for comparison, without one.
 pub struct Fault {
-    /// The name of the pod.
+    /// The name of the pod, and the namespace it is in.
+    pub namespace: &'static str,
     pub pod: &'static str,
     /// The backlog of the server that is its process, if it is one.
     pub backlog: Option<&'static str>,
@@ -29,8 +30,12 @@ pub struct Fault {
     pub guide: &'static str,
 }
 
+/// The pod without a fault, which is a DNS server by its name.
+pub const HEALTHY: &str = "coredns-5d78c9869d-x7k2p";
+
 pub const FAULTS: [Fault; 6] = [
     Fault {
+        namespace: "shop",
         pod: "php",
         backlog: None,
         happening: replies_come_late,
@@ -38,6 +43,7 @@ pub const FAULTS: [Fault; 6] = [
         guide: "kubeskoop-dns",
     },
     Fault {
+        namespace: "shop",
         pod: "tomcat",
         backlog: Some("2"),
         happening: a_stopped_server_accepts_nobody,
@@ -45,6 +51,7 @@ pub const FAULTS: [Fault; 6] = [
         guide: "kubeskoop-ingress",
     },
     Fault {
+        namespace: "shop",
         pod: "ingress",
         backlog: Some("4096"),
         happening: a_stopped_server_leaves_requests_unread,
@@ -52,6 +59,7 @@ pub const FAULTS: [Fault; 6] = [
         guide: "kubeskoop-jitter",
     },
     Fault {
+        namespace: "shop",
         pod: "front",
         backlog: None,
         happening: connections_are_refused,
@@ -59,6 +67,7 @@ pub const FAULTS: [Fault; 6] = [
         guide: "kubeskoop-ingress",
     },
     Fault {
+        namespace: "shop",
         pod: "guarded",
         backlog: None,
         happening: a_firewall_drops,
@@ -66,7 +75,8 @@ pub const FAULTS: [Fault; 6] = [
         guide: "kubeskoop-ingress",
     },
     Fault {
-        pod: "healthy",
+        namespace: "kube-system",
+        pod: HEALTHY,
         backlog: None,
         happening: all_is_well,
         alert: None,

@@ -13,8 +13,8 @@ use kubeskoop_exporter_tests::lab::netns::Netns;
 use kubeskoop_exporter_tests::lab::pod::Pod;
 use kubeskoop_exporter_tests::lab::veth::Pair;
 
-use crate::faults::Happening;
-use crate::site::{NAMESPACE, NODE};
+use crate::faults::{Fault, Happening};
+use crate::site::NODE;
 
 /// How long anything happens if nobody ends it.
 const END: Duration = Duration::from_mins(9);
@@ -31,8 +31,8 @@ pub struct Place {
 
 impl Place {
     /// Makes it, and has the API server know its pod.
-    pub fn new(name: &str, command: &[&str], outside: &Arc<Netns>, api: &ApiServer) -> Result<Self> {
-        let object = PodObject::new(NAMESPACE, name).node(NODE);
+    pub fn new(fault: &Fault, command: &[&str], outside: &Arc<Netns>, api: &ApiServer) -> Result<Self> {
+        let object = PodObject::new(fault.namespace, fault.pod).node(NODE);
         api.add(&object);
         let pod = Pod::of(object.uid()).command(command).start()?;
         let pair = Netns::connect(outside, pod.netns()?)?;

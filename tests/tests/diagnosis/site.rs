@@ -28,9 +28,6 @@ use crate::place::{Place, Running};
 pub const NODE: &str = "worker-1";
 pub const PLAIN: &str = "plain-1";
 
-/// Where the pods are.
-pub const NAMESPACE: &str = "shop";
-
 /// The window of rates, which the faults need to last.
 pub const RATE_INTERVAL: &str = "20s";
 
@@ -55,7 +52,7 @@ pub struct Site {
     /// On the node of a cluster, with all probes.
     pub exporter: Exporter,
     /// On the same machine, as on a plain host with the default probes.
-    _plain: Exporter,
+    pub plain: Exporter,
     _outside: Arc<Netns>,
     _api: ApiServer,
     _kubeconfig: Kubeconfig,
@@ -101,7 +98,7 @@ impl Site {
             alertmanager,
             prometheus,
             exporter,
-            _plain: plain,
+            plain,
             _outside: outside,
             _api: api,
             _kubeconfig: kubeconfig,
@@ -110,28 +107,36 @@ impl Site {
         })
     }
 
+    /// Waits until the alert of each fault has come from both exporters.
+    pub fn wait_for_all_alerts(&self) -> Result<()> {
+        self.alerts_of_all_faults(NODE, Watched::names)?;
+        self.alerts_of_all_faults(PLAIN, Watched::netns).map(|_| ())
+    }
+
     /// The alerts of a node once they hold that of each fault, as `of` tells the pods.
     pub fn alerts_of_all_faults(&self, node: &str, of: impl Fn(&Watched) -> Labels) -> Result<Vec<Alert>> {
         let mut alerts = Vec::new();
         let mut missing = Vec::new();
+        let is_there = |alerts: &[Alert], pod: &Watched| {
+            let mut found = alerts.iter().filter(|alert| of(pod).are_of(alert));
+            pod.fault
+                .alert
+                .is_none_or(|name| found.any(|alert| alert.name() == name))
+        };
         eventually(ARRIVAL, || {
             sleep(POLL);
             self.go_on()?;
             alerts = self.alertmanager.alerts()?;
             alerts.retain(|alert| alert.label("k8s_node") == node);
-            missing = self
-                .pods
-                .iter()
-                .filter_map(|pod| Some((pod.fault.alert?, of(pod))))
-                .filter(|(name, labels)| {
-                    !alerts
-                        .iter()
-                        .any(|alert| alert.name() == *name && labels.are_of(alert))
-                })
-                .collect();
+            missing.clear();
+            missing.extend(self.pods.iter().filter(|pod| !is_there(&alerts, pod)));
             Ok(missing.is_empty())
         })
-        .with_context(|| format!("missing: {missing:?}, there are: {alerts:#?}"))?;
+        .with_context(|| {
+            let missing: Vec<_> = missing.iter().map(|pod| (pod.fault.alert, of(pod))).collect();
+            let labels: Vec<_> = alerts.iter().map(|alert| &alert.labels).collect();
+            format!("missing: {missing:#?}, there are: {labels:#?}")
+        })?;
         Ok(alerts)
     }
 
@@ -155,7 +160,7 @@ impl Watched {
     /// The labels that tell it in a cluster.
     pub fn names(&self) -> Labels {
         Labels::new([
-            ("k8s_namespace", NAMESPACE),
+            ("k8s_namespace", self.fault.namespace),
             ("k8s_pod", self.fault.pod),
             ("netns", ""),
         ])
@@ -186,8 +191,8 @@ fn place(fault: &Fault, helper: &Helper, outside: &Arc<Netns>, api: &ApiServer) 
     let program = helper.program().to_string_lossy();
     let port = PORT.to_string();
     match fault.backlog {
-        Some(backlog) => Place::new(fault.pod, &[&program, &port, backlog], outside, api),
-        None => Place::new(fault.pod, &["sleep", "600"], outside, api),
+        Some(backlog) => Place::new(fault, &[&program, &port, backlog], outside, api),
+        None => Place::new(fault, &["sleep", "600"], outside, api),
     }
 }
 
@@ -200,17 +205,16 @@ metrics: {metrics}
     )
 }
 
+/// What the exporter lists of `probes` or `metrics`.
+pub fn listed(what: &str) -> Result<Vec<Value>> {
+    let text = output(Command::new(binary()?).args(["list", what, "--no-bpf", "-o", "json"]))?;
+    let rows: Vec<Value> = serde_json::from_str(&text).with_context(|| text.clone())?;
+    ensure!(!rows.is_empty(), "no {what}");
+    Ok(rows)
+}
+
 fn all_probes() -> Result<Value> {
-    let listed = output(Command::new(binary()?).args(["list", "probes", "--no-bpf", "-o", "json"]))?;
-    let rows: Value = serde_json::from_str(&listed).with_context(|| listed.clone())?;
-    let names = rows
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|row| row["name"].clone());
-    let names: Vec<Value> = names.collect();
-    ensure!(names.iter().any(|name| name == "softirq"), "{listed}");
-    Ok(names.into())
+    Ok(listed("probes")?.iter().map(|row| row["name"].clone()).collect())
 }
 
 /// The rules with all times cut short, and the records that the dashboards name as they are shipped.
