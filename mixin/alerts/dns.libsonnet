@@ -5,8 +5,9 @@ function(config) {
   name: 'kubeskoop-dns',
   rules: [
     {
-      // Where packetloss runs, the drops have to be there, too. A series of drops by reason begins with the first
-      // drop, which increase() does not see: a series that is new counts with its value.
+      // Where packetloss runs, the drops have to be there, too; kernels before 5.17 give no reason, and theirs are
+      // OTHER. A series of drops by reason begins with the first drop, which increase() does not see: a series that
+      // is new counts with its value, which increase() of the other side may exceed by a third for its extrapolation.
       alert: 'KubeSkoopDNSReplyTooLate',
       expr: |||
         round(increase(kubeskoop_udp_noports{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(dnsReplyTooLateCount)g
@@ -17,13 +18,13 @@ function(config) {
         unless
         round(increase(kubeskoop_udp_noports{%(kubeskoopExporterSelector)s}[%(rateInterval)s]))
         >
-        (
+        1.34 * (
           sum without (reason) (
-            kubeskoop_packetloss_drops_total{%(kubeskoopExporterSelector)s,reason="NO_SOCKET"}
+            last_over_time(kubeskoop_packetloss_drops_total{%(kubeskoopExporterSelector)s,reason=~"NO_SOCKET|OTHER"}[%(rateInterval)s])
             unless
-            kubeskoop_packetloss_drops_total{%(kubeskoopExporterSelector)s,reason="NO_SOCKET"} offset %(rateInterval)s
+            last_over_time(kubeskoop_packetloss_drops_total{%(kubeskoopExporterSelector)s,reason=~"NO_SOCKET|OTHER"}[%(rateInterval)s] offset %(rateInterval)s)
             or
-            round(increase(kubeskoop_packetloss_drops_total{%(kubeskoopExporterSelector)s,reason="NO_SOCKET"}[%(rateInterval)s]))
+            round(increase(kubeskoop_packetloss_drops_total{%(kubeskoopExporterSelector)s,reason=~"NO_SOCKET|OTHER"}[%(rateInterval)s]))
           )
           or
           0 * kubeskoop_packetloss_total{%(kubeskoopExporterSelector)s}
