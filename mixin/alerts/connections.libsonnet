@@ -50,7 +50,8 @@ function(config) {
       },
     },
     {
-      // May exceed 1: attempts of others that failed while being accepted count among the failures.
+      // May exceed 1: attempts of others that failed while being accepted count among the failures. Where these are
+      // most of them, KubeSkoopEmbryonicResets tells.
       alert: 'KubeSkoopConnectFailures',
       expr: |||
         increase(kubeskoop_tcp_attemptfails{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
@@ -60,6 +61,10 @@ function(config) {
           >= %(connectFailuresMinConnects)g
         )
         > %(connectFailuresRatio)g
+        unless
+        increase(kubeskoop_tcpext_embryonicrsts{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        >
+        0.5 * increase(kubeskoop_tcp_attemptfails{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
       ||| % config,
       'for': config.episodeFor,
       keep_firing_for: config.keepFiringFor,

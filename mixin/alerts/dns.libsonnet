@@ -110,7 +110,8 @@ function(config) {
       },
     },
     {
-      // inerrors holds rcvbuferrors, which has an alert of its own, and incsumerrors.
+      // inerrors holds rcvbuferrors, which has an alert of its own, and incsumerrors. increase() reaches back no
+      // further than to zero, so that of one burst it may see a third more of the one than of the other.
       alert: 'KubeSkoopUDPErrors',
       expr: |||
         round(
@@ -128,6 +129,10 @@ function(config) {
           +
           increase(kubeskoop_udp_inerrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         )
+        and
+        increase(kubeskoop_udp_inerrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        >
+        1.34 * increase(kubeskoop_udp_rcvbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
       ||| % config,
       'for': config.episodeFor,
       keep_firing_for: config.keepFiringFor,
