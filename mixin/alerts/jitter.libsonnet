@@ -28,11 +28,8 @@ function(config) {
       local over100ms =
         (
           '{{ with printf `sum(round(increase(kubeskoop_virtcmdlatency_latency100ms{%(kubeskoopExporterSelector)s,'
-          + '%(nodeLabel)s="%%s"'
-          + (if config.showMultiCluster then ',%(clusterLabel)s="%%s"' else '')
-          + '}[%(rateInterval)s])))` $labels.%(nodeLabel)s'
-          + (if config.showMultiCluster then ' $labels.%(clusterLabel)s' else '')
-          + ' | query }}{{ . | first | value | humanize }}{{ else }}none{{ end }}'
+          + '%(nodeLabel)s="%%s",%(clusterLabel)s="%%s"}[%(rateInterval)s])))` $labels.%(nodeLabel)s '
+          + '$labels.%(clusterLabel)s | query }}{{ . | first | value | humanize }}{{ else }}none{{ end }}'
         ) % config,
       alert: 'KubeSkoopVirtioCommandSlow',
       expr: slowVirtioCommands(config),
