@@ -130,9 +130,11 @@ function(config) {
       // kernel does not say it.
       alert: 'KubeSkoopConntrackNearlyFull',
       expr: |||
-        kubeskoop_conntrack_entries{%(kubeskoopExporterSelector)s}
+        last_over_time(kubeskoop_conntrack_entries{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         / on (%(clusterLabel)s, job, instance, %(nodeLabel)s) group_left ()
-        (kubeskoop_conntrack_maxentries{%(kubeskoopExporterSelector)s,%(hostSelector)s} > 0)
+        max by (%(clusterLabel)s, job, instance, %(nodeLabel)s) (
+          last_over_time(kubeskoop_conntrack_maxentries{%(kubeskoopExporterSelector)s,%(hostSelector)s}[%(rateInterval)s]) > 0
+        )
         > %(conntrackNearlyFullRatio)g
       ||| % config,
       'for': config.steadyFor,

@@ -1,10 +1,12 @@
-// The exporters themselves.
+// The exporters themselves. A scrape that fails makes every series stale: last_over_time() keeps it from beginning
+// the time anew that a gauge has to hold.
 local where = import '../lib/where.libsonnet';
 
-// absent() knows no clusters. With several, one that had targets within a day is missed.
+// absent() knows no clusters. With several, one that had targets within a day is missed. Looking every five minutes
+// keeps that cheap with thousands of targets.
 local down(config) = (
   if config.showMultiCluster then |||
-    count by (%(clusterLabel)s) (max_over_time(up{%(kubeskoopExporterSelector)s}[1d]))
+    max_over_time((count by (%(clusterLabel)s) (up{%(kubeskoopExporterSelector)s}))[1d:5m])
     unless on (%(clusterLabel)s)
     (up{%(kubeskoopExporterSelector)s} == 1)
   ||| else |||
@@ -46,7 +48,7 @@ function(config) {
       // The series does not exist where a probe does not apply.
       alert: 'KubeSkoopProbeFailing',
       expr: |||
-        kubeskoop_exporter_probe_up{%(kubeskoopExporterSelector)s} == 0
+        last_over_time(kubeskoop_exporter_probe_up{%(kubeskoopExporterSelector)s}[%(rateInterval)s]) == 0
       ||| % config,
       'for': config.exporterFor,
       labels: { severity: config.kubeskoopWarningSeverity },
@@ -62,7 +64,7 @@ function(config) {
       // The pods known last stay. New ones have no series.
       alert: 'KubeSkoopPodsNotInSync',
       expr: |||
-        kubeskoop_exporter_kube_watch_up{%(kubeskoopExporterSelector)s} == 0
+        last_over_time(kubeskoop_exporter_kube_watch_up{%(kubeskoopExporterSelector)s}[%(rateInterval)s]) == 0
       ||| % config,
       'for': config.exporterFor,
       labels: { severity: config.kubeskoopWarningSeverity },
@@ -78,7 +80,7 @@ function(config) {
       // The configuration in force stays.
       alert: 'KubeSkoopConfigReloadFailed',
       expr: |||
-        kubeskoop_exporter_config_last_reload_successful{%(kubeskoopExporterSelector)s} == 0
+        last_over_time(kubeskoop_exporter_config_last_reload_successful{%(kubeskoopExporterSelector)s}[%(rateInterval)s]) == 0
       ||| % config,
       'for': config.exporterFor,
       labels: { severity: config.kubeskoopWarningSeverity },
@@ -93,7 +95,8 @@ function(config) {
     {
       alert: 'KubeSkoopScrapeSlow',
       expr: |||
-        kubeskoop_exporter_scrape_duration_seconds{%(kubeskoopExporterSelector)s} > %(scrapeSlowSeconds)g
+        last_over_time(kubeskoop_exporter_scrape_duration_seconds{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        > %(scrapeSlowSeconds)g
       ||| % config,
       'for': config.exporterFor,
       labels: { severity: config.kubeskoopWarningSeverity },
