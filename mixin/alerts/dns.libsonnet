@@ -7,7 +7,7 @@ function(config) {
     {
       // Where packetloss runs, the drops have to be there, too; kernels before 5.17 give no reason, and theirs are
       // OTHER. A series of drops by reason begins with the first drop, which increase() does not see: a series that
-      // is new counts with its value, which increase() of the other side may exceed by a third for its extrapolation.
+      // is new counts with its value, which increase() of the other side may exceed for its extrapolation.
       alert: 'KubeSkoopDNSReplyTooLate',
       expr: |||
         round(increase(kubeskoop_udp_noports{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(dnsReplyTooLateCount)g
@@ -18,7 +18,7 @@ function(config) {
         unless
         round(increase(kubeskoop_udp_noports{%(kubeskoopExporterSelector)s}[%(rateInterval)s]))
         >
-        1.34 * (
+        2 * (
           sum without (reason) (
             last_over_time(kubeskoop_packetloss_drops_total{%(kubeskoopExporterSelector)s,reason=~"NO_SOCKET|OTHER"}[%(rateInterval)s])
             unless
@@ -111,7 +111,7 @@ function(config) {
     },
     {
       // inerrors holds rcvbuferrors, which has an alert of its own, and incsumerrors. increase() reaches back no
-      // further than to zero, so that of one burst it may see a third more of the one than of the other.
+      // further than to zero, so that of one burst it may see much more of the one than of the other.
       alert: 'KubeSkoopUDPErrors',
       expr: |||
         round(
@@ -132,7 +132,7 @@ function(config) {
         and
         increase(kubeskoop_udp_inerrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         >
-        1.34 * increase(kubeskoop_udp_rcvbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        2 * increase(kubeskoop_udp_rcvbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
       ||| % config,
       'for': config.episodeFor,
       keep_firing_for: config.keepFiringFor,
