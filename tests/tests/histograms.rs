@@ -1,12 +1,15 @@
 //! Every histogram there is, as the contract names it.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use kubeskoop_exporter_tests::lab::exporter::Exporter;
+use kubeskoop_exporter_tests::lab::command::output;
+use kubeskoop_exporter_tests::lab::exporter::{Exporter, binary};
 use kubeskoop_exporter_tests::lab::histogram::Histogram;
 use kubeskoop_exporter_tests::lab::metrics::Kind;
 use kubeskoop_exporter_tests::lab::tools::workspace_root;
+use serde_json::Value;
 
 const CONFIG: &str =
     "metrics: {probes: [virtcmdlatency, softirq, netiftxlat, socketlatency, kernellatency]}\n";
@@ -26,6 +29,22 @@ fn contract() -> Result<Vec<[String; 3]>> {
         }
     }
     Ok(histograms)
+}
+
+/// Edges of a histogram as `list metrics` has them.
+fn listed(name: &str) -> Result<BTreeSet<String>> {
+    let text = output(Command::new(binary()?).args(["list", "metrics", "--output", "json"]))?;
+    let rows: Vec<Value> = serde_json::from_str(&text)?;
+    let row = rows
+        .iter()
+        .find(|row| row["name"] == name)
+        .context("not listed")?;
+    let buckets = row["buckets"].as_array().context("no buckets")?;
+    Ok(buckets
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect())
 }
 
 #[test]
@@ -60,6 +79,17 @@ fn every_series_of_every_histogram_has_the_edges_rises_and_ends_with_its_count()
             series += 1;
         }
         ensure!(series > 0, "{name} has no series");
+        let buckets = format!("{name}_bucket");
+        let edges: BTreeSet<&str> = metrics
+            .samples(&buckets)
+            .filter_map(|it| it.label("le"))
+            .collect();
+        let mut listed = listed(name)?;
+        listed.insert("+Inf".to_owned());
+        ensure!(
+            edges == listed.iter().map(String::as_str).collect(),
+            "{name}: {edges:?} {listed:?}"
+        );
     }
     Ok(())
 }

@@ -146,6 +146,8 @@ struct MetricRow {
     name: &'static str,
     r#type: String,
     labels: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    buckets: Vec<&'static str>,
     scope: String,
     probe: &'static str,
     unit: &'static str,
@@ -185,6 +187,7 @@ fn metric_row(probe: &'static str, metric: &Metric) -> MetricRow {
         name: metric.name,
         r#type: metric.kind.to_string(),
         labels: metric.labels(),
+        buckets: metric.buckets(),
         scope: metric.scope.to_string(),
         probe,
         unit: metric.unit,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::histogram::{CLASSIC, FIRST_OF_POD};
 use crate::kernel::procfs::NetFile;
 
 /// Type of a metric in the exposition.
@@ -143,6 +144,16 @@ impl Metric {
             Scope::Exporter => &[],
         };
         owner.iter().chain(self.extra_labels).copied().collect()
+    }
+
+    /// Values of the label `le` of a histogram, `+Inf` apart, where no argument of its probe asks for more.
+    pub fn buckets(&self) -> Vec<&'static str> {
+        let first = match (self.kind, self.scope) {
+            (Kind::Counter | Kind::Gauge, _) => CLASSIC.len(),
+            (Kind::Histogram, Scope::PodAndNode | Scope::Pod) => FIRST_OF_POD,
+            (Kind::Histogram, Scope::Node | Scope::Machine | Scope::Exporter) => 0,
+        };
+        CLASSIC[first..].iter().map(|(_, le)| *le).collect()
     }
 
     /// A counter of every pod and of the node.
