@@ -99,12 +99,12 @@ local target = import '../lib/target.libsonnet';
           ],
         legend,
       ),
-      buckets(histogram):: target.buckets(
+      // A native histogram has its buckets within, and Grafana names them.
+      buckets(histogram)::
         if config.nativeHistograms then
-          'sum(%s)' % self.rateOf(histogram)
+          target.buckets('sum(%s)' % self.rateOf(histogram)) { legendFormat: '__auto' }
         else
-          'sum by (le) (%s)' % self.rateOf(histogram + '_bucket'),
-      ),
+          target.buckets('sum by (le) (%s)' % self.rateOf(histogram + '_bucket')),
     },
 
     // Records.
