@@ -4,7 +4,7 @@
 #   alertmanager/{prometheus-alertmanager,amtool}  Debian 12's; the tests cannot do without. Debian's reads templates
 #                                                  below /usr/share, which lie in alertmanager/share
 #   prometheus-3/{prometheus,promtool}             Debian testing's; left out, visibly, where it can't be had
-# and, by tools-kubernetes.sh, what the manifests are judged with.
+# and, by tools-kubernetes.sh and tools-grafana.sh, what manifests and dashboards are judged with.
 #
 # Nothing is installed. Binaries put there by hand are taken as they are.
 set -euo pipefail
@@ -88,5 +88,7 @@ must "Prometheus 2.42" prometheus-2.42 2.42 bookworm prometheus promtool
 must "Alertmanager 0.25" alertmanager 0.25 bookworm prometheus-alertmanager amtool
 get prometheus-3 3 testing prometheus promtool || say "SKIP: no Prometheus 3; the tests that need it are left out"
 scripts/tools-kubernetes.sh
+# What dashboards are judged with.
+scripts/tools-grafana.sh
 # Real pods.
 scripts/tools-containerd.sh
