@@ -8,8 +8,6 @@ mod configuration;
 mod daemonset;
 #[path = "kustomize/dashboards.rs"]
 mod dashboards;
-#[path = "kustomize/files.rs"]
-mod files;
 #[path = "kustomize/monitoring.rs"]
 mod monitoring;
 #[path = "kustomize/namespaces.rs"]

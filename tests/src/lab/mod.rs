@@ -10,6 +10,7 @@ pub mod containerd;
 pub mod cpu;
 pub mod dashboard;
 pub mod exporter;
+pub mod files;
 pub mod firewall;
 pub mod guest;
 pub mod gzip;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, ensure};
+use kubeskoop_exporter_tests::lab::files::text;
 use kubeskoop_exporter_tests::lab::kustomize::{render, strings};
 use serde_json::json;
 
-use crate::files::text;
 use crate::renderings::{self, Rendering};
 
 /// Of the base.

@@ -5,11 +5,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::exporter::binary;
+use kubeskoop_exporter_tests::lab::files::text;
 use kubeskoop_exporter_tests::lab::kustomize::{Objects, build, render_with};
 use kubeskoop_exporter_tests::lab::tools::workspace_root;
 use serde_json::Value;
 
-use crate::files::text;
 use crate::renderings::{self, COMPONENTS};
 
 #[test]

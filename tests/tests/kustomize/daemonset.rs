@@ -1,10 +1,10 @@
 //! The pod on each node.
 
 use anyhow::{Context, Result, bail, ensure};
+use kubeskoop_exporter_tests::lab::files::text;
 use kubeskoop_exporter_tests::lab::kustomize::{Objects, render_with};
 use serde_json::{Value, json};
 
-use crate::files::text;
 use crate::renderings;
 
 #[test]

@@ -5,13 +5,13 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::command::output;
 use kubeskoop_exporter_tests::lab::exporter::Exporter;
+use kubeskoop_exporter_tests::lab::files::{below, text};
 use kubeskoop_exporter_tests::lab::kustomize::strings;
 use kubeskoop_exporter_tests::lab::prometheus::{Prometheus, Series, Setup};
 use kubeskoop_exporter_tests::lab::tools;
 use kubeskoop_exporter_tests::lab::wait::eventually;
 use serde_json::{Value, json};
 
-use crate::files::{below, text};
 use crate::renderings;
 
 /// How long a series may take to become visible; it is scraped every second.

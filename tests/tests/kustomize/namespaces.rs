@@ -1,10 +1,10 @@
 //! Where objects go, and who may read pods.
 
 use anyhow::{Context, Result, ensure};
+use kubeskoop_exporter_tests::lab::files::text;
 use kubeskoop_exporter_tests::lab::kustomize::{Objects, render_with};
 use serde_json::{Value, json};
 
-use crate::files::text;
 use crate::renderings::{self, OVERLAYS};
 
 const WITHOUT_NAMESPACE: [&str; 4] = [

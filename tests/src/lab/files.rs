@@ -1,18 +1,18 @@
-//! The files that the renderings are made of.
+//! The files of the workspace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::lab::tools::workspace_root;
 use anyhow::{Context, Result};
-use kubeskoop_exporter_tests::lab::tools::workspace_root;
 
-/// The text of a file of the workspace.
+/// The text of a file.
 pub fn text(path: &str) -> Result<String> {
     let file = workspace_root()?.join(path);
     fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-/// All files below a directory of the workspace.
+/// All files below a directory, sorted.
 pub fn below(directory: &str) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     collect(&workspace_root()?.join(directory), &mut files)?;
