@@ -1,7 +1,8 @@
 //! What goes wrong in pods, and how.
 
+use std::cmp::Ordering;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -26,21 +27,21 @@ pub struct Fault {
     pub happening: Happening,
     /// The alert that names the cause; none for what is no fault.
     pub alert: Option<&'static str>,
-    /// The dashboard of the guide that leads to the cause.
-    pub guide: &'static str,
+    /// The dashboard of the guide that leads to the cause; of the healthy pod, all others.
+    pub guides: &'static [&'static str],
 }
 
 /// The pod without a fault, which is a DNS server by its name.
 pub const HEALTHY: &str = "coredns-5d78c9869d-x7k2p";
 
-pub const FAULTS: [Fault; 6] = [
+pub const FAULTS: [Fault; 7] = [
     Fault {
         namespace: "shop",
         pod: "php",
         backlog: None,
         happening: replies_come_late,
         alert: Some("KubeSkoopDNSReplyTooLate"),
-        guide: "kubeskoop-dns",
+        guides: &["kubeskoop-dns"],
     },
     Fault {
         namespace: "shop",
@@ -48,7 +49,7 @@ pub const FAULTS: [Fault; 6] = [
         backlog: Some("2"),
         happening: a_stopped_server_accepts_nobody,
         alert: Some("KubeSkoopListenQueueOverflow"),
-        guide: "kubeskoop-ingress",
+        guides: &["kubeskoop-ingress"],
     },
     Fault {
         namespace: "shop",
@@ -56,7 +57,7 @@ pub const FAULTS: [Fault; 6] = [
         backlog: Some("4096"),
         happening: a_stopped_server_leaves_requests_unread,
         alert: Some("KubeSkoopProcessStalled"),
-        guide: "kubeskoop-jitter",
+        guides: &["kubeskoop-jitter"],
     },
     Fault {
         namespace: "shop",
@@ -64,7 +65,7 @@ pub const FAULTS: [Fault; 6] = [
         backlog: None,
         happening: connections_are_refused,
         alert: Some("KubeSkoopConnectFailures"),
-        guide: "kubeskoop-ingress",
+        guides: &["kubeskoop-ingress"],
     },
     Fault {
         namespace: "shop",
@@ -72,7 +73,15 @@ pub const FAULTS: [Fault; 6] = [
         backlog: None,
         happening: a_firewall_drops,
         alert: Some("KubeSkoopNetfilterDrops"),
-        guide: "kubeskoop-ingress",
+        guides: &["kubeskoop-ingress"],
+    },
+    Fault {
+        namespace: "shop",
+        pod: "hasty",
+        backlog: None,
+        happening: connections_are_closed_unread,
+        alert: Some("KubeSkoopTCPAbortUnread"),
+        guides: &["kubeskoop-resets"],
     },
     Fault {
         namespace: "kube-system",
@@ -80,7 +89,12 @@ pub const FAULTS: [Fault; 6] = [
         backlog: None,
         happening: all_is_well,
         alert: None,
-        guide: "kubeskoop-pod",
+        guides: &[
+            "kubeskoop-overview",
+            "kubeskoop-node",
+            "kubeskoop-pod",
+            "kubeskoop-resets",
+        ],
     },
 ];
 
@@ -119,22 +133,20 @@ fn replies_come_late(place: &mut Place, clock: &Clock) -> Result<()> {
 /// As at a long garbage collection: connections come, and nobody accepts them.
 fn a_stopped_server_accepts_nobody(place: &mut Place, clock: &Clock) -> Result<()> {
     let mut waiting = Vec::new();
+    let address = place.in_here(PORT);
     for round in clock.rounds() {
-        let address = place.in_here(PORT);
-        if round < STOP {
-            serves(place, 5)?;
-        } else if round == STOP {
-            place.pod.processes()[0].signal(Signal::STOP)?;
-            // One at a time, so that none is half made when the queue is full.
-            while let Ok(stream) = place
-                .outside
-                .run(|| Ok(TcpStream::connect_timeout(&address, CONNECT)?))
-            {
-                waiting.push(stream);
-                ensure!(waiting.len() < 10, "the queue has no end");
+        match round.cmp(&STOP) {
+            Ordering::Less => serves(place, 5)?,
+            Ordering::Equal => {
+                place.pod.processes()[0].signal(Signal::STOP)?;
+                // One at a time, so that none is half made when the queue is full.
+                let connect = || Ok(TcpStream::connect_timeout(&address, CONNECT)?);
+                while let Ok(stream) = place.outside.run(connect) {
+                    waiting.push(stream);
+                    ensure!(waiting.len() < 10, "the queue has no end");
+                }
             }
-        } else {
-            drop(place.outside.run(|| traffic::connect_nonblocking(address, 20))?);
+            Ordering::Greater => drop(place.outside.run(|| traffic::connect_nonblocking(address, 20))?),
         }
     }
     Ok(())
@@ -178,6 +190,22 @@ fn connections_are_refused(place: &mut Place, clock: &Clock) -> Result<()> {
             .pod
             .netns()?
             .run(|| traffic::connect_to_closed_port(address, 20))?;
+    }
+    Ok(())
+}
+
+/// What came for a connection that is closed unread is answered by a reset.
+fn connections_are_closed_unread(place: &mut Place, clock: &Clock) -> Result<()> {
+    let address = place.in_here(PORT);
+    let listener = place.pod.netns()?.run(|| Ok(TcpListener::bind(address)?))?;
+    for _ in clock.rounds() {
+        for _ in 0..5 {
+            let mut client = connect(place)?;
+            client.write_all(b"request")?;
+            let (server, _) = listener.accept()?;
+            server.set_read_timeout(Some(patience(STEP)))?;
+            server.peek(&mut [0])?;
+        }
     }
     Ok(())
 }
