@@ -161,8 +161,9 @@ fn prometheus_takes_the_configuration_that_the_readme_shows() -> Result<()> {
     let (shown, _) = after.split_once("```").context("no end")?;
     let directory = tempfile::tempdir()?;
     std::fs::create_dir(directory.path().join("rules"))?;
-    let rules = "rules/kubeskoop-exporter.yaml";
-    std::fs::write(directory.path().join(rules), text(rules)?)?;
+    for rules in ["rules/kubeskoop-alerts.yaml", "rules/kubeskoop-rules.yaml"] {
+        std::fs::write(directory.path().join(rules), text(rules)?)?;
+    }
     let file = directory.path().join("prometheus.yml");
     // Debian builds Prometheus without this discovery.
     let discovery = "kubernetes_sd_configs: [{role: pod}]";
@@ -176,7 +177,7 @@ fn prometheus_takes_the_configuration_that_the_readme_shows() -> Result<()> {
             .args(["check", "config"])
             .arg(&file),
     )?;
-    ensure!(said.contains("rules found"), "{said}");
+    assert_eq!(said.matches("rules found").count(), 2, "{said}");
     let config: Value = serde_yaml::from_str(shown)?;
     let job = &config["scrape_configs"][0];
     assert_eq!(job["job_name"], "kubeskoop-exporter");
