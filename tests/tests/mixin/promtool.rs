@@ -86,7 +86,8 @@ fn prometheus_itself_understands_every_query_of_dashboards_and_runbooks() -> Res
     let queries = mixin.queries.iter().filter(|it| !it.home.is_rule());
     // promtool refuses rules of one name with the same labels.
     let rules = queries.enumerate().map(|(number, query)| {
-        json!({"record": format!("query:of:{number}"), "expr": substituted(&query.text), "labels": {"place": query.place}})
+        let name = format!("query:of:{number}");
+        json!({"record": name, "expr": substituted(&query.text), "labels": {"place": query.place}})
     });
     let groups = json!({"groups": [{"name": "queries", "rules": rules.collect::<Vec<_>>()}]});
     std::fs::write(&file, groups.to_string())?;

@@ -113,7 +113,7 @@ fn another_job_and_other_names_of_labels_are_taken_everywhere() -> Result<()> {
     let keys: Vec<String> = renamed.map(|(key, _, name)| format!("{key}: '{name}'")).into();
     let rest = "kubeskoopExporterSelector: 'job=\"net\"', hostSelector: 'pod=\"\",netns=\"\"', \
                 dnsPodSelector: 'namespace=\"kube-system\",pod=~\"coredns-.*\"'";
-    let some = "{ [file]: mixin.grafanaDashboards[file] for file in ['kubeskoop-jitter.json', 'kubeskoop-overview.json'] }";
+    let some = "{ [it]: mixin.grafanaDashboards[it] for it in ['kubeskoop-jitter.json', 'kubeskoop-overview.json'] }";
     let rendering = rendered(&format!("{}, {rest}", keys.join(", ")), some)?;
     let text = rendering.to_string();
     for (key, old, _) in renamed.iter().skip(1) {

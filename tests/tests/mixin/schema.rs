@@ -127,7 +127,7 @@ const WRONG: [(&str, &str); 16] = [
     ("/panels/0/options/colorMode", "\"value\""),
     ("/panels/1/options/colorMode", "\"red\""),
     ("/panels/0/fieldConfig/defaults/unit", "3"),
-    ("/panels/0/fieldConfig/defaults/custom", "{\"lineWidht\": 1}"),
+    ("/panels/0/fieldConfig/defaults/custom", "{\"wide\": 1}"),
     ("/panels/1/fieldConfig/defaults/custom", "{\"lineWidth\": 1}"),
     (
         "/panels/0/fieldConfig/overrides/0/properties/0/id",
