@@ -12,6 +12,8 @@ mod findings;
 mod guides;
 #[path = "mixin/host.rs"]
 mod host;
+#[path = "mixin/inhibition.rs"]
+mod inhibition;
 #[path = "mixin/labels.rs"]
 mod labels;
 #[path = "mixin/levels.rs"]
@@ -28,9 +30,13 @@ mod panels;
 mod promtool;
 #[path = "mixin/queries.rs"]
 mod queries;
+#[path = "mixin/readme.rs"]
+mod readme;
 #[path = "mixin/renderings.rs"]
 mod renderings;
 #[path = "mixin/schema.rs"]
 mod schema;
 #[path = "mixin/selectors.rs"]
 mod selectors;
+#[path = "mixin/series.rs"]
+mod series;
