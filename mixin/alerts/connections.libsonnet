@@ -97,6 +97,8 @@ function(config) {
       },
     },
     {
+      // Since Linux 5.6 a lost race counts as a drop, too: where these are most of the drops,
+      // KubeSkoopConntrackInsertFailed tells if they are many.
       alert: 'KubeSkoopConntrackDrops',
       expr: |||
         round(
@@ -104,6 +106,10 @@ function(config) {
           +
           increase(kubeskoop_conntrack_earlydrop{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         ) >= 1
+        unless
+        increase(kubeskoop_conntrack_insertfailed{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        >
+        0.5 * increase(kubeskoop_conntrack_drop{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         or
         (
           round(increase(kubeskoop_conntrack_invalid{%(kubeskoopExporterSelector)s}[%(rateInterval)s]))
