@@ -1,3 +1,5 @@
+local printable = import '../lib/printable.libsonnet';
+
 local withRunbook(config, rule) = rule {
   annotations+: {
     [if !std.objectHas(rule.annotations, 'runbook_url') then 'runbook_url']: config.runbookURLPattern % rule.alert,
@@ -16,7 +18,7 @@ local groups = [
   prometheusAlerts+:: {
     groups+: [
       {
-        local group = build($._config),
+        local group = build(printable($._config)),
         name: group.name,
         rules: [withRunbook($._config, rule) for rule in group.rules],
       }

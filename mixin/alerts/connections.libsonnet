@@ -8,7 +8,7 @@ function(config) {
       // listendrops holds listenoverflows.
       alert: 'KubeSkoopListenQueueOverflow',
       expr: |||
-        round(increase(kubeskoop_tcpext_listendrops{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(listenDropsCount)g
+        round(increase(kubeskoop_tcpext_listendrops{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(listenDropsCount)s
       ||| % config,
       'for': config.episodeFor,
       keep_firing_for: config.keepFiringFor,
@@ -35,9 +35,9 @@ function(config) {
           increase(kubeskoop_netdev_rxpackets{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
           +
           increase(kubeskoop_netdev_txpackets{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
-          >= %(deviceDropsMinPackets)g
+          >= %(deviceDropsMinPackets)s
         )
-        > %(deviceDropsRatio)g
+        > %(deviceDropsRatio)s
       ||| % config,
       'for': config.steadyFor,
       keep_firing_for: config.keepFiringFor,
@@ -58,9 +58,9 @@ function(config) {
         /
         (
           increase(kubeskoop_tcp_activeopens{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
-          >= %(connectFailuresMinConnects)g
+          >= %(connectFailuresMinConnects)s
         )
-        > %(connectFailuresRatio)g
+        > %(connectFailuresRatio)s
         unless
         increase(kubeskoop_tcpext_embryonicrsts{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         >
@@ -83,9 +83,9 @@ function(config) {
         /
         (
           increase(kubeskoop_tcp_outsegs{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
-          >= %(retransmissionsMinSegments)g
+          >= %(retransmissionsMinSegments)s
         )
-        > %(retransmissionsRatio)g
+        > %(retransmissionsRatio)s
       ||| % config,
       'for': config.steadyFor,
       keep_firing_for: config.keepFiringFor,
@@ -113,11 +113,11 @@ function(config) {
         or
         (
           round(increase(kubeskoop_conntrack_invalid{%(kubeskoopExporterSelector)s}[%(rateInterval)s]))
-          >= %(conntrackInvalidCount)g
+          >= %(conntrackInvalidCount)s
           and
           increase(kubeskoop_conntrack_invalid{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
           >
-          %(conntrackInvalidRatio)g * increase(kubeskoop_netdev_rxpackets{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+          %(conntrackInvalidRatio)s * increase(kubeskoop_netdev_rxpackets{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         )
       ||| % config,
       'for': config.episodeFor,
@@ -141,7 +141,7 @@ function(config) {
         max by (%(clusterLabel)s, job, instance, %(nodeLabel)s) (
           last_over_time(kubeskoop_conntrack_maxentries{%(kubeskoopExporterSelector)s,%(hostSelector)s}[%(rateInterval)s]) > 0
         )
-        > %(conntrackNearlyFullRatio)g
+        > %(conntrackNearlyFullRatio)s
       ||| % config,
       'for': config.steadyFor,
       labels: { severity: config.kubeskoopWarningSeverity },
@@ -156,11 +156,11 @@ function(config) {
       alert: 'KubeSkoopNetfilterDrops',
       expr: |||
         round(increase(kubeskoop_packetloss_netfilter{%(kubeskoopExporterSelector)s}[%(rateInterval)s]))
-        >= %(netfilterDropsCount)g
+        >= %(netfilterDropsCount)s
         and
         increase(kubeskoop_packetloss_netfilter{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         >
-        %(netfilterDropsRatio)g * increase(kubeskoop_netdev_rxpackets{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        %(netfilterDropsRatio)s * increase(kubeskoop_netdev_rxpackets{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
       ||| % config,
       'for': config.episodeFor,
       keep_firing_for: config.keepFiringFor,

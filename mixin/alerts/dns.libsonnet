@@ -10,11 +10,11 @@ function(config) {
       // is new counts with its value, which increase() of the other side may exceed for its extrapolation.
       alert: 'KubeSkoopDNSReplyTooLate',
       expr: |||
-        round(increase(kubeskoop_udp_noports{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(dnsReplyTooLateCount)g
+        round(increase(kubeskoop_udp_noports{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(dnsReplyTooLateCount)s
         and
         increase(kubeskoop_udp_noports{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         <
-        %(dnsReplyTooLateMaxRatio)g * increase(kubeskoop_udp_indatagrams{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        %(dnsReplyTooLateMaxRatio)s * increase(kubeskoop_udp_indatagrams{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         unless
         round(increase(kubeskoop_udp_noports{%(kubeskoopExporterSelector)s}[%(rateInterval)s]))
         >
@@ -45,7 +45,7 @@ function(config) {
       alert: 'KubeSkoopConntrackInsertFailed',
       expr: |||
         round(increase(kubeskoop_conntrack_insertfailed{%(kubeskoopExporterSelector)s}[%(rateInterval)s]))
-        >= %(conntrackInsertFailedCount)g
+        >= %(conntrackInsertFailedCount)s
       ||| % config,
       'for': config.episodeFor,
       keep_firing_for: config.keepFiringFor,
@@ -63,11 +63,11 @@ function(config) {
     {
       alert: 'KubeSkoopUDPReceiveBufferFull',
       expr: |||
-        round(increase(kubeskoop_udp_rcvbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(udpErrorsCount)g
+        round(increase(kubeskoop_udp_rcvbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(udpErrorsCount)s
         and
         increase(kubeskoop_udp_rcvbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         >
-        %(udpErrorsRatio)g * (
+        %(udpErrorsRatio)s * (
           increase(kubeskoop_udp_indatagrams{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
           +
           increase(kubeskoop_udp_rcvbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
@@ -87,11 +87,11 @@ function(config) {
     {
       alert: 'KubeSkoopUDPSendBufferFull',
       expr: |||
-        round(increase(kubeskoop_udp_sndbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(udpErrorsCount)g
+        round(increase(kubeskoop_udp_sndbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(udpErrorsCount)s
         and
         increase(kubeskoop_udp_sndbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         >
-        %(udpErrorsRatio)g * (
+        %(udpErrorsRatio)s * (
           increase(kubeskoop_udp_outdatagrams{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
           +
           increase(kubeskoop_udp_sndbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
@@ -118,13 +118,13 @@ function(config) {
           increase(kubeskoop_udp_inerrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
           -
           increase(kubeskoop_udp_rcvbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
-        ) >= %(udpErrorsCount)g
+        ) >= %(udpErrorsCount)s
         and
         increase(kubeskoop_udp_inerrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         -
         increase(kubeskoop_udp_rcvbuferrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         >
-        %(udpErrorsRatio)g * (
+        %(udpErrorsRatio)s * (
           increase(kubeskoop_udp_indatagrams{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
           +
           increase(kubeskoop_udp_inerrors{%(kubeskoopExporterSelector)s}[%(rateInterval)s])

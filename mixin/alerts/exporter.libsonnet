@@ -96,7 +96,7 @@ function(config) {
       alert: 'KubeSkoopScrapeSlow',
       expr: |||
         last_over_time(kubeskoop_exporter_scrape_duration_seconds{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
-        > %(scrapeSlowSeconds)g
+        > %(scrapeSlowSeconds)s
       ||| % config,
       'for': config.exporterFor,
       labels: { severity: config.kubeskoopWarningSeverity },
@@ -104,7 +104,7 @@ function(config) {
         summary: 'An exporter takes long to collect.',
         description:
           'A collection on ' + where(config).instance
-          + ' takes {{ $value | humanizeDuration }}; past %(scrapeTimeoutSeconds)g seconds the scrape is given up.' % config,
+          + ' takes {{ $value | humanizeDuration }}; past %(scrapeTimeoutSeconds)s seconds the scrape is given up.' % config,
       },
     },
     {

@@ -11,13 +11,13 @@ local slowVirtioCommands(config) = (
         %(virtioCommandSlowEdge)s, +Inf,
         increase(kubeskoop_virtcmdlatency_latency_seconds{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
       )
-    ) >= %(virtioCommandSlowCount)g
+    ) >= %(virtioCommandSlowCount)s
   ||| else |||
     round(
       increase(kubeskoop_virtcmdlatency_latency_seconds_count{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
       - ignoring (le)
       increase(kubeskoop_virtcmdlatency_latency_seconds_bucket{%(kubeskoopExporterSelector)s,le="%(virtioCommandSlowEdge)s"}[%(rateInterval)s])
-    ) >= %(virtioCommandSlowCount)g
+    ) >= %(virtioCommandSlowCount)s
   |||
 ) % config;
 
@@ -52,12 +52,12 @@ function(config) {
       alert: 'KubeSkoopSoftirqSlow',
       expr: |||
         label_replace(
-          round(increase(kubeskoop_softirq_schedslow{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(softirqSlowCount)g,
+          round(increase(kubeskoop_softirq_schedslow{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(softirqSlowCount)s,
           'phase', 'wait', '', ''
         )
         or
         label_replace(
-          round(increase(kubeskoop_softirq_excuteslow{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(softirqSlowCount)g,
+          round(increase(kubeskoop_softirq_excuteslow{%(kubeskoopExporterSelector)s}[%(rateInterval)s])) >= %(softirqSlowCount)s,
           'phase', 'run', '', ''
         )
       ||| % config,
@@ -77,15 +77,15 @@ function(config) {
       alert: 'KubeSkoopBacklogDrops',
       expr: |||
         round(increase(kubeskoop_softnet_dropped{%(kubeskoopExporterSelector)s,%(hostSelector)s}[%(rateInterval)s]))
-        >= %(backlogDropsCount)g
+        >= %(backlogDropsCount)s
         or
         (
           round(increase(kubeskoop_softnet_timesqueeze{%(kubeskoopExporterSelector)s,%(hostSelector)s}[%(rateInterval)s]))
-          >= %(timeSqueezeCount)g
+          >= %(timeSqueezeCount)s
           and
           increase(kubeskoop_softnet_timesqueeze{%(kubeskoopExporterSelector)s,%(hostSelector)s}[%(rateInterval)s])
           >
-          %(timeSqueezeRatio)g
+          %(timeSqueezeRatio)s
           * increase(kubeskoop_softnet_processed{%(kubeskoopExporterSelector)s,%(hostSelector)s}[%(rateInterval)s])
         )
       ||| % config,
@@ -107,23 +107,23 @@ function(config) {
       alert: 'KubeSkoopProcessStalled',
       expr: |||
         min_over_time(kubeskoop_tcpsummary_tcprxqueue{%(kubeskoopExporterSelector)s}[%(processStalledWindow)s])
-        >= %(processStalledQueueBytes)g
+        >= %(processStalledQueueBytes)s
         and
         avg_over_time(kubeskoop_tcpsummary_tcpestablishedconn{%(kubeskoopExporterSelector)s}[%(processStalledWindow)s])
         >
-        %(processStalledEstablishedGrowth)g
+        %(processStalledEstablishedGrowth)s
         * avg_over_time(kubeskoop_tcpsummary_tcpestablishedconn{%(kubeskoopExporterSelector)s}[%(processStalledBaseline)s] offset %(processStalledWindow)s)
         and
         (
           round(increase(kubeskoop_tcpext_tcptimeouts{%(kubeskoopExporterSelector)s}[%(rateInterval)s]))
-          >= %(processStalledTimeoutsCount)g
+          >= %(processStalledTimeoutsCount)s
           or
           min_over_time(kubeskoop_tcpsummary_tcptxqueue{%(kubeskoopExporterSelector)s}[%(processStalledWindow)s])
-          >= %(processStalledQueueBytes)g
+          >= %(processStalledQueueBytes)s
           or
           avg_over_time(kubeskoop_tcpsummary_tcptimewaitconn{%(kubeskoopExporterSelector)s}[%(processStalledWindow)s])
           <
-          %(processStalledTimeWaitShrink)g
+          %(processStalledTimeWaitShrink)s
           * avg_over_time(kubeskoop_tcpsummary_tcptimewaitconn{%(kubeskoopExporterSelector)s}[%(processStalledBaseline)s] offset %(processStalledWindow)s)
         )
         and

@@ -13,13 +13,13 @@ local cause(config, alert, metrics, severity, summary, what) = {
   expr: |||
     round(
       %(events)s
-    ) >= %(resetCauseCount)g
+    ) >= %(resetCauseCount)s
     and
     (
       %(events)s
     )
     >
-    %(resetCauseRatio)g * (
+    %(resetCauseRatio)s * (
       increase(kubeskoop_tcp_activeopens{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
       +
       increase(kubeskoop_tcp_passiveopens{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
@@ -95,7 +95,7 @@ function(config) {
           increase(kubeskoop_tcpext_tcpackskippedpaws{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
           +
           increase(kubeskoop_tcpext_tcpackskippedsynrecv{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
-        ) >= %(pawsRejectedCount)g
+        ) >= %(pawsRejectedCount)s
         and
         increase(kubeskoop_tcpext_pawsestab{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         +
@@ -103,7 +103,7 @@ function(config) {
         +
         increase(kubeskoop_tcpext_tcpackskippedsynrecv{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         >
-        %(pawsRejectedRatio)g * increase(kubeskoop_tcp_insegs{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        %(pawsRejectedRatio)s * increase(kubeskoop_tcp_insegs{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
       ||| % config,
       'for': config.episodeFor,
       keep_firing_for: config.keepFiringFor,

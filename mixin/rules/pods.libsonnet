@@ -32,7 +32,7 @@ function(config) {
         (
           rate(kubeskoop_tcp_outsegs{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
           and
-          increase(kubeskoop_tcp_outsegs{%(kubeskoopExporterSelector)s}[%(rateInterval)s]) >= %(retransmissionsMinSegments)g
+          increase(kubeskoop_tcp_outsegs{%(kubeskoopExporterSelector)s}[%(rateInterval)s]) >= %(retransmissionsMinSegments)s
         )
         > 0
       ||| % config,

@@ -1,3 +1,5 @@
+local printable = import '../lib/printable.libsonnet';
+
 local groups = [
   (import 'pods.libsonnet'),
   (import 'namespaces.libsonnet'),
@@ -7,6 +9,6 @@ local groups = [
 
 {
   prometheusRules+:: {
-    groups+: [build($._config) for build in groups],
+    groups+: [build(printable($._config)) for build in groups],
   },
 }

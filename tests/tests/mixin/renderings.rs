@@ -126,3 +126,25 @@ fn another_job_and_other_names_of_labels_are_taken_everywhere() -> Result<()> {
     let directory = tempfile::tempdir()?;
     check("2.42", &files(&rendering, directory.path())?)
 }
+
+#[test]
+fn every_threshold_may_be_zero_or_large() -> Result<()> {
+    let program = "local config = (import 'mixin/config.libsonnet')._config; \
+                   [key for key in std.objectFields(config) if std.type(config[key]) == 'number']";
+    let keys: Vec<String> = serde_json::from_str(&output(
+        Command::new("jsonnet")
+            .args(["-e", program])
+            .current_dir(workspace_root()?),
+    )?)?;
+    // The one number that is no threshold.
+    let thresholds: Vec<&String> = keys.iter().filter(|key| *key != "topPods").collect();
+    ensure!(thresholds.len() >= 20, "{thresholds:?}");
+    let directory = tempfile::tempdir()?;
+    for value in ["0", "123456789"] {
+        let settings: Vec<String> = thresholds.iter().map(|key| format!("{key}: {value}")).collect();
+        let rendering = rendered(&settings.join(", "), "{}")?;
+        ensure!(rendering.to_string().contains(&format!(">= {value}")), "{value}");
+        check("2.42", &files(&rendering, directory.path())?)?;
+    }
+    Ok(())
+}
