@@ -38,6 +38,10 @@ const TESTS: &[(&str, Test)] = &[
         alerts::are_of_the_cause_alone,
     ),
     (
+        "that_connections_are_reset_is_inhibited_beside_the_cause",
+        alerts::of_resets_keep_quiet_beside_their_cause,
+    ),
+    (
         "each_rule_is_evaluated_without_an_error",
         alerts::and_records_are_evaluated_without_an_error,
     ),

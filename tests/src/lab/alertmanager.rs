@@ -1,4 +1,4 @@
-//! An Alertmanager that tells nobody.
+//! A real Alertmanager.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,9 +12,6 @@ use serde_json::{Value, json};
 use crate::lab::http;
 use crate::lab::server::Server;
 use crate::lab::tools;
-
-/// One receiver who is told nothing: what has arrived is asked for.
-pub const SILENT: &str = "{route: {receiver: nobody}, receivers: [{name: nobody}]}";
 
 /// A running server; ended when dropped, and its data with it.
 #[derive(Debug)]

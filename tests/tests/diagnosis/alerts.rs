@@ -86,6 +86,27 @@ pub fn are_of_the_cause_alone(site: &Site) -> Result<()> {
     Ok(())
 }
 
+pub fn of_resets_keep_quiet_beside_their_cause(site: &Site) -> Result<()> {
+    site.wait_for_all_alerts()?;
+    for pod in &site.pods {
+        let is_reset = pod.fault.alert == Some("KubeSkoopTCPAbortUnread");
+        for labels in [pod.names(), pod.netns()] {
+            let mut symptom = None;
+            let find = || {
+                let mut alerts = site.alertmanager.alerts()?.into_iter();
+                symptom = alerts.find(|alert| alert.name() == SYMPTOM && labels.are_of(alert));
+                Ok(symptom.is_some() || !is_reset)
+            };
+            eventually(EVALUATION, find).with_context(|| format!("no {SYMPTOM} of {labels:?}"))?;
+            let is_quiet = symptom
+                .iter()
+                .all(|alert| alert.status.state == "suppressed" && !alert.status.inhibited_by.is_empty());
+            ensure!(is_quiet, "{symptom:#?}");
+        }
+    }
+    Ok(())
+}
+
 pub fn and_records_are_evaluated_without_an_error(site: &Site) -> Result<()> {
     let mut bad = Vec::new();
     eventually(EVALUATION, || {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use kubeskoop_exporter_tests::lab::alertmanager::{Alert, Alertmanager, SILENT};
+use kubeskoop_exporter_tests::lab::alertmanager::{Alert, Alertmanager};
 use kubeskoop_exporter_tests::lab::apiserver::{ApiServer, Kubeconfig};
 use kubeskoop_exporter_tests::lab::command::output;
 use kubeskoop_exporter_tests::lab::exporter::{Exporter, binary};
@@ -80,7 +81,7 @@ impl Site {
         for exporter in [&exporter, &plain] {
             exporter.wait_for_probes()?;
         }
-        let alertmanager = Alertmanager::start(SILENT)?;
+        let alertmanager = Alertmanager::start(&example()?)?;
         let (directory, rules) = rules()?;
         let setup = Setup {
             rules: &rules,
@@ -215,6 +216,12 @@ pub fn listed(what: &str) -> Result<Vec<Value>> {
 
 fn all_probes() -> Result<Value> {
     Ok(listed("probes")?.iter().map(|row| row["name"].clone()).collect())
+}
+
+/// What is shipped for Alertmanager: its receivers tell nobody.
+fn example() -> Result<String> {
+    let file = tools::workspace_root()?.join("mixin/alertmanager/inhibit.yaml");
+    fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 /// The rules with all times cut short, and the records that the dashboards name as they are shipped.
