@@ -121,12 +121,13 @@
     timeSqueezeCount: 100,
     timeSqueezeRatio: 0.001,
 
-    // A process that does not run: bytes unread at every scrape of the window; established connections, and
-    // queue or TIME_WAIT, compared with the baseline before the window. The window has to hold two scrapes.
+    // A process that does not run: bytes unread at every scrape of the window; these, established connections and
+    // TIME_WAIT compared with the baseline before the window. The window has to hold two scrapes.
     // Raise the bytes for pods that read in large batches.
     processStalledWindow: '2m',
     processStalledBaseline: '10m',
     processStalledQueueBytes: 10240,
+    processStalledQueueGrowth: 2,
     processStalledEstablishedGrowth: 1.1,
     processStalledTimeoutsCount: 5,
     processStalledTimeWaitShrink: 0.7,

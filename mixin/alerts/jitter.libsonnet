@@ -102,12 +102,18 @@ function(config) {
       },
     },
     {
-      // Connections come in and data is received, so the kernel is well; the process does not read. The last line
-      // has the alert end with the pod.
+      // Connections come in and data is received, so the kernel is well; the process does not read. Queues are
+      // never empty where much passes through, and one forgotten socket keeps what it has: they have to grow. The last
+      // line has the alert end with the pod.
       alert: 'KubeSkoopProcessStalled',
       expr: |||
         min_over_time(kubeskoop_tcpsummary_tcprxqueue{%(kubeskoopExporterSelector)s}[%(processStalledWindow)s])
         >= %(processStalledQueueBytes)s
+        and
+        min_over_time(kubeskoop_tcpsummary_tcprxqueue{%(kubeskoopExporterSelector)s}[%(processStalledWindow)s])
+        >
+        %(processStalledQueueGrowth)s
+        * avg_over_time(kubeskoop_tcpsummary_tcprxqueue{%(kubeskoopExporterSelector)s}[%(processStalledBaseline)s] offset %(processStalledWindow)s)
         and
         avg_over_time(kubeskoop_tcpsummary_tcpestablishedconn{%(kubeskoopExporterSelector)s}[%(processStalledWindow)s])
         >
