@@ -109,7 +109,11 @@ function(config) {
         unless
         increase(kubeskoop_conntrack_insertfailed{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
         >
-        0.5 * increase(kubeskoop_conntrack_drop{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        0.5 * (
+          increase(kubeskoop_conntrack_drop{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+          +
+          increase(kubeskoop_conntrack_earlydrop{%(kubeskoopExporterSelector)s}[%(rateInterval)s])
+        )
         or
         (
           round(increase(kubeskoop_conntrack_invalid{%(kubeskoopExporterSelector)s}[%(rateInterval)s]))
