@@ -25,11 +25,12 @@ fn rule_files() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The files of tests of rules.
+/// The files of tests of the rules as they are committed; those of other renderings are in directories of their own.
 fn test_files() -> Result<Vec<PathBuf>> {
     let mut files = below("tests/rules")?;
-    files.retain(|it| it.to_string_lossy().ends_with("_test.yaml"));
-    ensure!(!files.is_empty(), "no tests of rules");
+    files.retain(|it| it.parent().is_some_and(|it| it.ends_with("tests/rules")));
+    let is_test = |it: &PathBuf| it.to_string_lossy().ends_with("_test.yaml");
+    ensure!(!files.is_empty() && files.iter().all(is_test), "{files:?}");
     Ok(files)
 }
 
@@ -57,12 +58,14 @@ pub fn there_is(version: &str, test: &str) -> Result<bool> {
 
 fn tests_hold(version: &str) -> Result<()> {
     check(version, &rule_files()?)?;
-    output(
-        Command::new(promtool(version)?)
-            .args(["test", "rules"])
-            .args(test_files()?),
-    )
-    .map(|_| ())
+    test(version, &test_files()?)
+}
+
+/// Runs tests of rules in a version of promtool.
+pub fn test(version: &str, files: &[PathBuf]) -> Result<()> {
+    let mut command = Command::new(promtool(version)?);
+    command.args(["test", "rules"]).args(files);
+    output(&mut command).map(|_| ())
 }
 
 #[test]
@@ -187,7 +190,7 @@ fn every_test_of_rules_is_named_by_what_it_shows() -> Result<()> {
             path.display()
         );
         ensure!(
-            names.insert(name.to_owned()),
+            names.insert((path.clone(), name.to_owned())),
             "{}: {name:?} is taken",
             path.display()
         );

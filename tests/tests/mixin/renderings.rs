@@ -5,12 +5,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use kubeskoop_exporter_tests::lab::command::output;
+use kubeskoop_exporter_tests::lab::files::below;
 use kubeskoop_exporter_tests::lab::tools::workspace_root;
 use serde_json::Value;
 
 use crate::findings::{ALL, nothing_in};
 use crate::model::{Dashboard, Mixin};
-use crate::promtool::{check, there_is};
+use crate::promtool::{check, test, there_is};
 use crate::schema;
 
 /// What a user sets: another cluster in sight, histograms of the other kind, names of their own.
@@ -45,8 +46,8 @@ fn mixin_of(rendering: &Value, native: bool) -> Result<Mixin> {
 /// The rules of a rendering, as files for promtool.
 fn files(rendering: &Value, directory: &std::path::Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for name in ["alerts", "records"] {
-        let file = directory.join(format!("{name}.yaml"));
+    for (name, file) in [("alerts", "alerts.yaml"), ("records", "rules.yaml")] {
+        let file = directory.join(file);
         std::fs::write(&file, rendering[name].to_string())?;
         files.push(file);
     }
@@ -99,6 +100,36 @@ fn several_clusters_and_native_histograms_give_rules_and_dashboards_that_hold_as
         }
     }
     schema::nothing_refused(&mixin.dashboards)
+}
+
+/// Each directory of `tests/rules` has tests of one rendering, to stand beside it.
+#[test]
+fn rules_of_several_clusters_and_of_native_histograms_do_what_their_tests_say() -> Result<()> {
+    let name = "rules_of_several_clusters_and_of_native_histograms_do_what_their_tests_say";
+    let mut tested = 0;
+    for (of, settings, versions) in [
+        ("multicluster", "showMultiCluster: true", &["2.42", "3"][..]),
+        // 2.42 cannot read series of native histograms.
+        ("nativehistograms", "nativeHistograms: true", &["3"]),
+    ] {
+        let directory = tempfile::tempdir()?;
+        files(&rendered(settings, "{}")?, directory.path())?;
+        let mut tests = Vec::new();
+        for file in below(&format!("tests/rules/{of}"))? {
+            let copy = directory.path().join(file.file_name().context("no name")?);
+            std::fs::copy(&file, &copy)?;
+            tests.push(copy);
+        }
+        ensure!(!tests.is_empty(), "no tests of {of}");
+        for version in versions {
+            if there_is(version, name)? {
+                test(version, &tests).with_context(|| of.to_owned())?;
+                tested += 1;
+            }
+        }
+    }
+    ensure!(tested > 0, "nothing has been tested");
+    Ok(())
 }
 
 /// The labels of another scrape configuration, and nothing of the exporter's own beside them.
