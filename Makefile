@@ -15,10 +15,10 @@ VM ?=
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 
 .DEFAULT_GOAL := help
-.PHONY: help run image test test-vm lint fmt bench docs mixin
+.PHONY: help run image test test-vm lint fmt bench docs mixin screenshots
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: ## Build the exporter and start it on port 9102 with its built-in defaults (ARGS="...")
 	@scripts/setup.sh build
@@ -61,6 +61,10 @@ bench: ## Run the benchmark (ARGS="...")
 docs: ## Regenerate docs/metrics.md and docs/config.md from the exporter itself
 	@scripts/setup.sh build
 	@scripts/docs.sh
+
+screenshots: ## Draw two dashboards with live data to docs/images/ (fetches 600 MB)
+	@scripts/setup.sh screenshots
+	@scripts/screenshots.sh
 
 mixin: ## Render mixin/ to rules/ and dashboards/
 	@scripts/setup.sh mixin

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what a task needs and this machine lacks: setup.sh build|static|image|test|lint|mixin
+# Installs what a task needs and this machine lacks: setup.sh build|static|image|test|lint|mixin|screenshots
 #
 # Debian and its derivatives get it from apt; elsewhere the script names what is missing and fails.
 # With nothing missing it says nothing, asks no network and takes a fraction of a second.
@@ -190,7 +190,11 @@ case $task in
     test) check_build && check_test ;;
     lint) check_build && check_lint ;;
     mixin) check_mixin && check_python target/lint-venv ;;
-    *) die "usage: scripts/setup.sh build|static|image|test|lint|mixin" ;;
+    screenshots)
+        scripts/setup.sh test
+        have chromium || lack "Chromium, and the font of Grafana" chromium fonts-inter
+        ;;
+    *) die "usage: scripts/setup.sh build|static|image|test|lint|mixin|screenshots" ;;
 esac
 
 if [[ -n $rust_missing || ${#missing[@]} -gt 0 ]]; then

@@ -16,6 +16,8 @@ mod chosen;
 mod dashboards;
 #[path = "diagnosis/faults.rs"]
 mod faults;
+#[path = "diagnosis/pictures.rs"]
+mod pictures;
 #[path = "diagnosis/place.rs"]
 mod place;
 #[path = "diagnosis/site.rs"]
@@ -57,14 +59,17 @@ const TESTS: &[(&str, Test)] = &[
 
 fn main() -> ExitCode {
     let site: Shared = Arc::default();
-    let trials = TESTS.iter().map(|&(name, test)| {
+    let trial = |(name, test): (&str, Test)| {
         let site = Arc::clone(&site);
         Trial::test(name, move || {
             let started = site.get_or_init(|| Site::start().map_err(|error| format!("{error:?}")));
             let site = started.as_ref()?;
             Ok(test(site).map_err(|error| format!("{error:?}"))?)
         })
-    });
+    };
+    // No test, but `make screenshots`, which needs the same site.
+    let pictures = trial(("pictures", pictures::are_drawn)).with_ignored_flag(true);
+    let trials = TESTS.iter().copied().map(trial).chain([pictures]);
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials.collect());
     // The site ends with its last owner, which is this function.
     conclusion.exit_code()

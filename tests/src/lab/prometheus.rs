@@ -113,6 +113,11 @@ impl Prometheus {
         Ok(body["data"].clone())
     }
 
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.0.addr()
+    }
+
     /// What it has written: warnings and errors only.
     pub fn log(&self) -> String {
         self.0.log()

@@ -58,7 +58,9 @@ pub struct Site {
     _api: ApiServer,
     _kubeconfig: Kubeconfig,
     _helper: Helper,
-    _rules: TempDir,
+    /// The files of rules.
+    pub rules: Vec<PathBuf>,
+    _directory: TempDir,
 }
 
 impl Site {
@@ -88,9 +90,7 @@ impl Site {
             alertmanager: Some(alertmanager.addr()),
             ..Setup::default()
         };
-        let program = prometheus::newest("Prometheus 3, so 2.42 it is")?;
-        let program = program.map_or_else(|| tools::prometheus("2.42"), Ok)?;
-        let prometheus = Prometheus::start(&program, setup, &[exporter.addr()?, plain.addr()?])?;
+        let prometheus = Prometheus::start(&server()?, setup, &[exporter.addr()?, plain.addr()?])?;
         let pods = places.into_iter().zip(&FAULTS);
         Ok(Self {
             pods: pods
@@ -104,7 +104,8 @@ impl Site {
             _api: api,
             _kubeconfig: kubeconfig,
             _helper: helper,
-            _rules: directory,
+            rules,
+            _directory: directory,
         })
     }
 
@@ -222,6 +223,12 @@ fn all_probes() -> Result<Value> {
 fn example() -> Result<String> {
     let file = tools::workspace_root()?.join("mixin/alertmanager/inhibit.yaml");
     fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// The newest Prometheus there is.
+pub fn server() -> Result<PathBuf> {
+    let program = prometheus::newest("Prometheus 3, so 2.42 it is")?;
+    program.map_or_else(|| tools::prometheus("2.42"), Ok)
 }
 
 /// The rules with all times cut short, and the records that the dashboards name as they are shipped.
