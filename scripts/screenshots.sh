@@ -22,4 +22,4 @@ if ! cmp -s "$lock" "$pictures/done.json"; then
 fi
 
 cargo build -p kubeskoop-exporter
-cargo test -p kubeskoop-exporter-tests --test diagnosis -- --ignored pictures
+KSK_PICTURES=1 cargo test -p kubeskoop-exporter-tests --test diagnosis -- pictures
