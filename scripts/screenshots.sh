@@ -4,22 +4,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-pictures=$PWD/target/tools/pictures
-lock=tests/pictures/package-lock.json
-node=$PWD/target/tools/node
+# shellcheck source=scripts/npm.sh
+. scripts/npm.sh
 
-# The packages are fetched anew whenever the pins change.
-if ! cmp -s "$lock" "$pictures/done.json"; then
-    rm -rf "$pictures" && mkdir -p "$pictures"
-    cp "${lock%/*}"/package{,-lock}.json "$pictures/"
-    (
-        cd "$pictures"
-        "$node/bin/node" "$node/nodejs/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit \
-            --no-fund --no-update-notifier --cache "$pictures/.npm" --loglevel error
-    )
-    rm -rf "$pictures/.npm"
-    cp "$lock" "$pictures/done.json"
-fi
+npm_packages "$PWD/target/tools/pictures" tests/pictures/package-lock.json
 
 cargo build -p kubeskoop-exporter
 KSK_PICTURES=1 cargo test -p kubeskoop-exporter-tests --test diagnosis -- pictures

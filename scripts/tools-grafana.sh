@@ -8,10 +8,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools=$PWD/target/tools
-node=$tools/node
 grafana=$tools/grafana
 requirements=scripts/grafana-requirements.txt
 lock=tests/grafana/package-lock.json
+
+# shellcheck source=scripts/npm.sh
+. scripts/npm.sh
 
 say() { printf 'tools: %s\n' "$*" >&2; }
 
@@ -29,18 +31,8 @@ get_node() {
 }
 
 get_packages() {
-    cmp -s "$lock" "$grafana/done.json" && return
-    say "fetching Grafana's types from npm"
-    rm -rf "$grafana"
-    mkdir -p "$grafana" || return 1
-    cp "${lock%/*}"/package{,-lock}.json "$grafana/" || return 1
-    (
-        cd "$grafana"
-        "$node/bin/node" "$node/nodejs/lib/node_modules/npm/bin/npm-cli.js" ci --ignore-scripts --no-audit \
-            --no-fund --no-update-notifier --cache "$grafana/.npm" --loglevel error
-    ) >&2 || return 1
-    rm -rf "$grafana/.npm"
-    cp "$lock" "$grafana/done.json"
+    cmp -s "$lock" "$grafana/done.json" || say "fetching Grafana's types from npm"
+    npm_packages "$grafana" "$lock"
 }
 
 mkdir -p "$tools"
