@@ -119,7 +119,7 @@ impl NodeProbe for Io {
         let entities = &node.entities.exported;
         self.is_by_pass = node.seen.tasks.is_some();
         let (processes, readings) = match &node.seen.tasks {
-            Some(tasks) => pass::read(tasks, node.entities),
+            Some(tasks) => pass::read(node.procfs, tasks, node.entities),
             None => self.files.read(node.procfs, node.entities),
         };
         if readings.is_without_file() {

@@ -5,8 +5,8 @@ use super::{ParseError, decimal, fields};
 /// What is read of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
-    /// It has ended, and its parent has not waited for it yet.
-    pub is_zombie: bool,
+    /// It has ended, and its parent has waited for it (`EXIT_DEAD`).
+    pub is_reaped: bool,
     /// Pid of its parent: the process that will wait for it. 0 where that is out of sight.
     pub parent: u32,
     /// Its start, in clock ticks since boot.
@@ -25,7 +25,7 @@ pub fn read(text: &[u8]) -> Result<Stat, ParseError> {
     let parent = after_name.next().unwrap_or_default();
     let started = after_name.nth(17).unwrap_or_default();
     Ok(Stat {
-        is_zombie: matches!(state, b"Z" | b"X"),
+        is_reaped: state == b"X",
         parent: decimal(parent)
             .and_then(|pid| u32::try_from(pid).ok())
             .ok_or_else(|| ParseError::number("parent", parent))?,
@@ -51,7 +51,7 @@ mod tests {
     fn a_name_with_brackets_and_spaces_does_not_shift_the_fields() {
         let text = b"42 (a) b (c) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 7654321 9 9\n";
         let expected = Stat {
-            is_zombie: false,
+            is_reaped: false,
             parent: 7,
             started: 7_654_321,
         };

@@ -3,9 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use super::ledger::{Place, ProcessId, ProcessIo};
-use super::places::places;
+use super::places::{places, stat_of};
 use crate::kernel::procfs::process::ProcessError;
-use crate::kernel::procfs::stat::{self, Stat};
 use crate::kernel::procfs::{ProcFs, io};
 use crate::node::Entities;
 use crate::probes::readings::Readings;
@@ -92,10 +91,4 @@ impl Family<'_> {
             }
         }
     }
-}
-
-/// None if the process has ended, also if another has its pid now.
-fn stat_of(procfs: &ProcFs, id: ProcessId) -> Option<Stat> {
-    let text = procfs.read(&format!("{}/stat", id.pid)).ok()?;
-    stat::read(&text).ok().filter(|stat| stat.started == id.started)
 }
