@@ -60,11 +60,11 @@ mod tests {
     }
 
     #[test]
-    fn who_has_ended_is_told_from_who_runs() {
-        let text = "42 (S) Z 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0\n";
-        assert!(read(text.as_bytes()).expect("readable").is_zombie);
-        let running = text.replace(" Z ", " R ");
-        assert!(!read(running.as_bytes()).expect("readable").is_zombie);
+    fn who_was_waited_for_is_told_from_who_was_not() {
+        let text = "42 (S) X 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 9 0 0\n";
+        assert!(read(text.as_bytes()).expect("readable").is_reaped);
+        let unwaited = text.replace(" X ", " Z ");
+        assert!(!read(unwaited.as_bytes()).expect("readable").is_reaped);
     }
 
     #[test]
