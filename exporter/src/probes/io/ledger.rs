@@ -1,5 +1,7 @@
 //! From what each process has done to what each entity has done.
 
+use std::cmp::Reverse;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::accounts::{AccountId, Accounts};
@@ -58,11 +60,21 @@ struct Departed {
     is_inherited: bool,
     /// Collections that have passed.
     age: u32,
+    /// Those of them at which all who may have got what it did were read.
+    readings: u32,
 }
 
-/// A process may be read just before its child ends: the inheritance then shows one collection
-/// later.
+impl Departed {
+    fn is_expected(&self) -> bool {
+        let waits = !self.is_inherited && self.readings < PATIENCE && self.age < MOST_PATIENCE;
+        waits || self.age < PATIENCE
+    }
+}
+
+/// A process may be read just before its child ends: the inheritance then shows one reading later.
 const PATIENCE: u32 = 2;
+/// Collections after which a process is given up that cannot be read.
+const MOST_PATIENCE: u32 = 10;
 /// No process has that many ancestors.
 const MOST_ANCESTORS: usize = 1000;
 
@@ -166,7 +178,7 @@ impl Ledger {
     fn depart(&mut self, present: &FxHashMap<ProcessId, usize>) {
         self.departed.retain(|_, departed| {
             departed.age += 1;
-            departed.age < PATIENCE
+            departed.is_expected()
         });
         let gone = self.tracked.iter().filter(|(id, _)| !present.contains_key(id));
         self.departed.extend(gone.map(|(id, tracked)| {
@@ -175,6 +187,7 @@ impl Ledger {
                 io: tracked.io.unwrap_or_default(),
                 is_inherited: false,
                 age: 0,
+                readings: 0,
             };
             (*id, departed)
         }));
@@ -191,15 +204,17 @@ impl Ledger {
             .iter()
             .filter(|(_, departed)| !departed.is_inherited);
         let heirs_of = |(id, departed): (&ProcessId, &Departed)| {
-            (*id, departed.io, self.heirs(departed.parent, processes, present))
+            let heirs = self.heirs(departed.parent, processes, present);
+            (*id, departed.io, departed.readings, heirs)
         };
         let mut inheritances: Vec<_> = waiting.map(heirs_of).collect();
-        // Where there is no choice it is not left to others.
-        inheritances.sort_by_key(|(_, _, heirs)| heirs.len());
-        for (id, io, heirs) in inheritances {
+        // Where there is no choice it is not left to others, and who has no more time comes first.
+        inheritances.sort_by_key(|(_, _, readings, heirs)| (heirs.len(), Reverse(*readings)));
+        for (id, io, _, heirs) in inheritances {
             let is_inherited = take_off(io, &heirs, growths);
             if let Some(departed) = self.departed.get_mut(&id) {
                 departed.is_inherited = is_inherited;
+                departed.readings += u32::from(heirs.iter().all(|heir| processes[*heir].io.is_some()));
             }
         }
     }

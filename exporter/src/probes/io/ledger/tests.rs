@@ -163,6 +163,21 @@ fn a_parent_read_just_before_its_child_ends_inherits_one_collection_later() {
     assert_eq!(node.collect([process(1, 0, 0, 11 + 1000)]), [1, 0]);
 }
 
+/// The kernel may be writing the sum of the parent whenever that is looked at.
+#[test]
+fn an_inheritance_waits_for_a_parent_that_cannot_be_read_for_a_while() {
+    let mut node = Node::new();
+    let unread = ProcessIo {
+        io: None,
+        ..process(1, 0, 0, 0)
+    };
+    node.collect([process(1, 0, 0, 10), process(50, 1, 0, 1000)]);
+    for _ in 0..4 {
+        assert_eq!(node.collect([unread]), [0, 0]);
+    }
+    assert_eq!(node.collect([process(1, 0, 0, 10 + 1000 + 1)]), [1, 0]);
+}
+
 #[test]
 fn of_a_child_that_nobody_waits_for_nothing_is_taken_off() {
     let mut node = Node::new();
