@@ -143,12 +143,10 @@ fn a_close_with_data_that_nobody_has_read_is_active() -> Result<()> {
 #[test]
 fn data_that_comes_after_the_close_is_reset_by_a_socket_that_does_not_expect_it() -> Result<()> {
     let lab = Lab::new()?;
-    lab.expect_of_each(RECEIVED, [0, TIMES, 0, 0], |mut connection| {
-        drop(connection.server);
-        // Its FIN.
-        connection.client.read_exact(&mut [0]).err().context("data")?;
-        connection.client.write_all(b"late")?;
-        wait_for_reset(&connection.client)
+    lab.expect_of_each(RECEIVED, [0, TIMES, 0, 0], |connection| {
+        let mut client = connection.close_server(&lab)?;
+        client.write_all(b"late")?;
+        wait_for_reset(&client)
     })
 }
 

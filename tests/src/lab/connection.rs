@@ -1,12 +1,14 @@
 //! A TCP connection from the client of a [`Trio`] to its server.
 
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::io::Read;
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::net::sockopt;
 
+use crate::lab::proc::ProcNet;
 use crate::lab::trio::Trio;
 use crate::lab::wait::{eventually, patience};
 
@@ -44,6 +46,31 @@ impl Connection {
             stream.set_write_timeout(Some(patience(TIMEOUT)))?;
         }
         Ok(Self { client, server })
+    }
+
+    /// Closes the server's end, of which no more than a remainder in `FIN_WAIT_2` is left, and returns the
+    /// client's.
+    ///
+    /// Its FIN is acknowledged before. Should that come while `close()` holds the socket, the socket
+    /// stays whole, and ends itself as if by a reset when data comes.
+    pub fn close_server(self, trio: &Trio) -> Result<TcpStream> {
+        let Self { mut client, server } = self;
+        let port = format!(":{:04X}", server.local_addr()?.port());
+        server.shutdown(Shutdown::Write)?;
+        // The FIN.
+        client.read_exact(&mut [0]).err().context("data")?;
+        eventually(TIMEOUT, || {
+            let net = ProcNet::of(&trio.server);
+            let text = [net.read("tcp")?, net.read("tcp6")?].concat();
+            let is_acknowledged = |line: &str| {
+                let mut columns = line.split_whitespace().skip(1);
+                columns.next().is_some_and(|local| local.ends_with(&port)) && columns.nth(1) == Some("05")
+            };
+            Ok(text.lines().any(is_acknowledged))
+        })
+        .context("nobody acknowledges the FIN")?;
+        drop(server);
+        Ok(client)
     }
 
     /// The address of the server's end.
